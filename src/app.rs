@@ -1,0 +1,226 @@
+//! The components that handlers share, wired from the settings.
+
+use crate::{
+    config::{ConfigProblems, Mode, ProviderConfig, ServiceConfig, StorageConfig},
+    gallery::Gallery,
+    health::{Health, HealthSettings},
+    images::{ImageGenerator, demo::DemoPainter, openai::OpenAiImages},
+    openai::{Memory, OpenAiClient},
+    operations::{OperationSettings, Operations},
+    storage::{
+        BlobStore,
+        azure::AzureStore,
+        directory::{DirectorySettings, DirectoryStore},
+    },
+    suggestions::Suggestions,
+};
+use std::{sync::Arc, time::Duration};
+
+/// What is served: the service, or the news that its settings are wrong.
+pub enum Service {
+    /// Everything is there.
+    Ready(Arc<App>),
+    /// Under the Functions host three exits take the whole app down, so a misconfigured
+    /// process stays and says so to every request.
+    Misconfigured,
+}
+
+/// Why there is no service.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Settings are missing or wrong.
+    #[error("{0}")]
+    Settings(ConfigProblems),
+    /// No HTTP client.
+    #[error("the HTTP client cannot be made: {0}")]
+    HttpClient(#[source] reqwest::Error),
+    /// The folder store cannot be opened.
+    #[error("STORAGE_DIR {folder} cannot be used: {cause}")]
+    Folder {
+        /// Its path.
+        folder: String,
+        /// Why not.
+        cause: String,
+    },
+    /// The account key is not base64.
+    #[error("accountKey cannot be used: {0}")]
+    AccountKey(#[source] crate::sas::InvalidKey),
+}
+
+impl Service {
+    /// Puts the service together.
+    ///
+    /// # Errors
+    /// [`StartError`] standing alone; under the host it is logged, once.
+    pub fn prepare(
+        config: Result<ServiceConfig, ConfigProblems>,
+        mode: Mode,
+    ) -> Result<Self, StartError> {
+        let app = config.map_err(StartError::Settings).and_then(App::new);
+        match (app, mode) {
+            (Ok(app), _) => Ok(Self::Ready(Arc::new(app))),
+            (Err(problem), Mode::Standalone) => Err(problem),
+            (Err(problem), Mode::Handler) => {
+                tracing::error!("the service is misconfigured: {problem}");
+                Ok(Self::Misconfigured)
+            }
+        }
+    }
+
+    /// The start-up line: which provider, which store, and how to change each.
+    #[must_use]
+    pub fn summary(&self) -> &str {
+        match self {
+            Self::Ready(app) => &app.summary,
+            Self::Misconfigured => "misconfigured, every function answers 503",
+        }
+    }
+}
+
+/// What a request handler works with.
+pub struct App {
+    /// Generating and storing.
+    pub operations: Operations,
+    /// The images.
+    pub gallery: Arc<Gallery>,
+    /// Ideas for prompts.
+    pub suggestions: Suggestions,
+    /// Whether everything is there.
+    pub health: Health,
+    /// The folder store, where that is the store: this process serves its files.
+    pub files: Option<Arc<DirectoryStore>>,
+    /// The largest `n` of a request.
+    pub max_images: u8,
+    /// Start of absolute addresses; else from the request.
+    pub public_base_url: Option<String>,
+    /// Origins whose pages may call.
+    pub cors_origins: Vec<String>,
+    summary: String,
+}
+
+impl App {
+    /// Wires everything; sends nothing yet.
+    ///
+    /// # Errors
+    /// [`StartError`] for what only shows when it is tried.
+    pub fn new(config: ServiceConfig) -> Result<Self, StartError> {
+        let http = http_client().map_err(StartError::HttpClient)?;
+        let (store, files) = open_store(&config.storage, &http)?;
+        let (generator, suggestions) = open_provider(&config, &http);
+        let gallery = Arc::new(Gallery::new(store.clone(), config.signatures.clone()));
+        Ok(Self {
+            summary: summary(&config, generator.as_ref(), store.as_ref()),
+            operations: Operations::new(
+                generator.clone(),
+                gallery.clone(),
+                OperationSettings {
+                    max_concurrent: config.max_concurrent_generations,
+                    ..OperationSettings::default()
+                },
+            ),
+            health: Health::new(
+                generator,
+                gallery.clone(),
+                HealthSettings {
+                    memory: config.health_memory,
+                    ..HealthSettings::default()
+                },
+            ),
+            gallery,
+            suggestions,
+            files,
+            max_images: config.max_images,
+            public_base_url: config.public_base_url,
+            cors_origins: config.cors_origins,
+        })
+    }
+}
+
+/// One client for everything that goes out. Certificate roots are built in: reading the
+/// machine's own takes longer than the rest of the start, and bare containers have none.
+fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    // A provider that was installed before is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let tls = rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(Duration::from_secs(5))
+        .pool_max_idle_per_host(32)
+        .pool_idle_timeout(Duration::from_secs(60))
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("visionary/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+type Store = (Arc<dyn BlobStore>, Option<Arc<DirectoryStore>>);
+
+fn open_store(config: &StorageConfig, http: &reqwest::Client) -> Result<Store, StartError> {
+    match config {
+        StorageConfig::Azure(settings) => {
+            let store = AzureStore::new(settings.clone(), http.clone());
+            Ok((Arc::new(store.map_err(StartError::AccountKey)?), None))
+        }
+        StorageConfig::Directory(settings) => {
+            let store = Arc::new(open_folder(settings)?);
+            Ok((store.clone(), Some(store)))
+        }
+    }
+}
+
+fn open_folder(settings: &DirectorySettings) -> Result<DirectoryStore, StartError> {
+    DirectoryStore::open(settings).map_err(|error| StartError::Folder {
+        folder: settings.root.display().to_string(),
+        cause: std::error::Error::source(&error)
+            .map_or_else(|| error.to_string(), ToString::to_string),
+    })
+}
+
+fn open_provider(
+    config: &ServiceConfig,
+    http: &reqwest::Client,
+) -> (Arc<dyn ImageGenerator>, Suggestions) {
+    match &config.provider {
+        ProviderConfig::Demo => (Arc::new(DemoPainter::default()), Suggestions::stored()),
+        ProviderConfig::OpenAi(openai) => {
+            let memory = Memory::new(config.image_memory_mb);
+            let client = OpenAiClient::new(http.clone(), openai.upstream.clone(), memory);
+            let suggestions = match &openai.suggestions {
+                Some(settings) => Suggestions::by_model(client.clone(), settings.clone()),
+                None => Suggestions::stored(),
+            };
+            let images = OpenAiImages::new(client, openai.images.clone());
+            (Arc::new(images), suggestions)
+        }
+    }
+}
+
+fn summary(
+    config: &ServiceConfig,
+    generator: &dyn ImageGenerator,
+    store: &dyn BlobStore,
+) -> String {
+    let provider = match config.provider {
+        ProviderConfig::Demo => {
+            "provider demo (set OPEN_AI_KEY or AZURE_OPENAI_ENDPOINT for real images)".to_owned()
+        }
+        ProviderConfig::OpenAi(_) => {
+            let model = generator.model(&crate::images::ImageOptions::default());
+            let name = generator.provider();
+            format!("provider {name}, model {model} (IMAGE_PROVIDER chooses another)")
+        }
+    };
+    let store = match config.storage {
+        StorageConfig::Directory(_) => format!(
+            "store {} (set accountName and accountKey for Azure Blob Storage)",
+            store.describe()
+        ),
+        StorageConfig::Azure(_) => format!(
+            "store {} (unset accountName and set STORAGE_DIR for a folder)",
+            store.describe()
+        ),
+    };
+    format!("{provider}; {store}")
+}

@@ -1,0 +1,196 @@
+//! The only reader of the environment: plain structs out of it, and every problem at once, each
+//! with the name of its setting.
+
+mod environment;
+mod local_settings;
+mod provider;
+mod reader;
+mod storage;
+mod table;
+
+use crate::gallery::{SignatureScope, SignatureSettings};
+use reader::Reader;
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+pub use environment::Environment;
+pub use provider::{OpenAiConfig, ProviderConfig};
+pub use storage::StorageConfig;
+pub use table::{SETTINGS, Setting};
+
+const DEFAULT_PORT: u64 = 7071;
+
+/// Who started this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The Functions host: it probes, restarts and answers for us.
+    Handler,
+    /// A person, a service manager or a container.
+    Standalone,
+}
+
+/// Where to listen, and what to serve there.
+#[derive(Debug)]
+pub struct Config {
+    /// Who started this process.
+    pub mode: Mode,
+    /// Port 0 takes any free port.
+    pub listen: SocketAddr,
+    /// Log directives as in `RUST_LOG`.
+    pub log: Option<String>,
+    /// What to serve, or why not.
+    pub service: Result<ServiceConfig, ConfigProblems>,
+}
+
+/// Everything that the service is made from.
+#[derive(Debug, Clone)]
+pub struct ServiceConfig {
+    /// Who paints.
+    pub provider: ProviderConfig,
+    /// Where images are kept.
+    pub storage: StorageConfig,
+    /// How signatures are given.
+    pub signatures: SignatureSettings,
+    /// The largest `n` of a request.
+    pub max_images: u8,
+    /// Generations at once.
+    pub max_concurrent_generations: usize,
+    /// Memory for upstream answers, in MiB.
+    pub image_memory_mb: u32,
+    /// Start of absolute addresses, without a slash at the end; else from the request.
+    pub public_base_url: Option<String>,
+    /// Origins whose pages may call; only standing alone.
+    pub cors_origins: Vec<String>,
+    /// How long the answer of a health probe is remembered.
+    pub health_memory: Duration,
+}
+
+/// One setting that is wrong or missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The setting's name.
+    pub setting: String,
+    /// What is wrong and what would be right; never its value where that is a secret.
+    pub message: String,
+}
+
+/// All that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigProblems(pub Vec<Problem>);
+
+impl fmt::Display for ConfigProblems {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            let Problem { setting, message } = problem;
+            write!(formatter, "{separator}{setting} {message}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigProblems {}
+
+impl Config {
+    /// Reads all settings.
+    ///
+    /// # Errors
+    /// [`ConfigProblems`] when even the place to listen at is unknown; other problems are in
+    /// [`Config::service`], since the Functions host wants to be answered all the same.
+    pub fn read(environment: &Environment) -> Result<Self, ConfigProblems> {
+        let mut reader = Reader::new(environment);
+        let (mode, listen) = read_listen(&mut reader);
+        let log = reader.text(&["RUST_LOG"]);
+        reader.finish()?;
+        let mut reader = Reader::new(environment);
+        let service = read_service(&mut reader, mode);
+        Ok(Self {
+            mode,
+            listen,
+            log,
+            service: reader
+                .finish()
+                .and(service.ok_or(ConfigProblems(Vec::new()))),
+        })
+    }
+}
+
+fn read_listen(reader: &mut Reader<'_>) -> (Mode, SocketAddr) {
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let port = |port: Option<u64>| port.and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
+    let highest = u16::MAX.into();
+    if reader.is_set("FUNCTIONS_CUSTOMHANDLER_PORT") {
+        // The host connects to 127.0.0.1 and nobody else has business there: no HOST here.
+        let given = reader.integer("FUNCTIONS_CUSTOMHANDLER_PORT", 1, highest);
+        return (Mode::Handler, SocketAddr::new(loopback, port(given)));
+    }
+    let given = reader.integer("PORT", 0, highest);
+    let local = given.or_else(|| reader.local_http_port());
+    let address = reader.parsed("HOST", "an IP address such as 127.0.0.1 or 0.0.0.0");
+    (
+        Mode::Standalone,
+        SocketAddr::new(
+            address.unwrap_or(loopback),
+            port(local.or(Some(DEFAULT_PORT))),
+        ),
+    )
+}
+
+fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
+    reader.report_local_settings();
+    reader.refuse_later_settings();
+    let is_deployed = ["WEBSITE_SITE_NAME", "CONTAINER_APP_NAME"]
+        .iter()
+        .any(|name| reader.is_set(name));
+    let provider = provider::read(reader, is_deployed);
+    let storage = storage::read(reader, mode, is_deployed);
+    let signatures = read_signatures(reader, storage.as_ref());
+    let max_images = reader.integer("MAX_IMAGES", 1, 10).unwrap_or(4);
+    let concurrent = reader.integer("MAX_CONCURRENT_GENERATIONS", 1, 10_000);
+    let memory = reader.integer("IMAGE_MEMORY_MB", 16, 65_536).unwrap_or(96);
+    let public_base_url = reader.base_url("PUBLIC_BASE_URL");
+    let cors_origins = match mode {
+        Mode::Standalone => reader.origins("CORS_ORIGINS"),
+        Mode::Handler => Vec::new(),
+    };
+    Some(ServiceConfig {
+        provider: provider?,
+        storage: storage?,
+        signatures,
+        max_images: u8::try_from(max_images).ok()?,
+        max_concurrent_generations: usize::try_from(concurrent.unwrap_or(64)).ok()?,
+        image_memory_mb: u32::try_from(memory).ok()?,
+        public_base_url,
+        cors_origins,
+        health_memory: Duration::from_secs(30),
+    })
+}
+
+fn read_signatures(reader: &mut Reader<'_>, storage: Option<&StorageConfig>) -> SignatureSettings {
+    let scope = match reader
+        .one_of("SAS_SCOPE", &["container", "account"])
+        .as_deref()
+    {
+        Some("account") => SignatureScope::Account,
+        _ => SignatureScope::Container,
+    };
+    let has_account = !matches!(storage, Some(StorageConfig::Directory(_)));
+    if scope == SignatureScope::Account && !has_account {
+        reader.problem(
+            "SAS_SCOPE",
+            "is account, but the folder store has no account",
+        );
+    }
+    let minutes = reader.integer("SAS_MINUTES", 1, 7 * 24 * 60).unwrap_or(30);
+    SignatureSettings {
+        container_permissions: reader.permissions("SAS_PERMISSIONS"),
+        scope,
+        minutes_left: u16::try_from(minutes).unwrap_or(30),
+    }
+}
+
+#[cfg(test)]
+mod tests;

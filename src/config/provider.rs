@@ -1,0 +1,193 @@
+//! Which provider is configured, and with what.
+
+use super::reader::Reader;
+use crate::{
+    images::openai::OpenAiImageSettings,
+    openai::{DEFAULT_BASE_URL, Endpoint, OpenAiSettings},
+    suggestions::{Fallback, SuggestionSettings},
+};
+use std::time::Duration;
+use url::Url;
+
+/// OpenAI's fast everyday image model; its predecessors up to gpt-image-1.5 end in 2026.
+const DEFAULT_IMAGE_MODEL: &str = "gpt-image-2.5-flare";
+
+/// OpenAI's successor of the small gpt-4o and gpt-4.1 models.
+const DEFAULT_TEXT_MODEL: &str = "gpt-6-luna";
+
+const OPENAI_KEY: [&str; 2] = ["OPEN_AI_KEY", "OPENAI_API_KEY"];
+const AZURE_OPENAI: [&str; 3] = [
+    "AZURE_OPENAI_ENDPOINT",
+    "AZURE_OPENAI_API_KEY",
+    "AZURE_OPENAI_DEPLOYMENT_NAME",
+];
+
+/// Who paints and who has ideas.
+#[derive(Debug, Clone)]
+pub enum ProviderConfig {
+    /// The demo painter and stored ideas.
+    Demo,
+    /// OpenAI, Azure OpenAI or a server that speaks their API.
+    OpenAi(Box<OpenAiConfig>),
+}
+
+/// An upstream and what is asked of it.
+#[derive(Debug, Clone)]
+pub struct OpenAiConfig {
+    /// Where it is.
+    pub upstream: OpenAiSettings,
+    /// Its images.
+    pub images: OpenAiImageSettings,
+    /// Its ideas; `None`: stored ones.
+    pub suggestions: Option<SuggestionSettings>,
+}
+
+impl From<OpenAiConfig> for ProviderConfig {
+    fn from(config: OpenAiConfig) -> Self {
+        Self::OpenAi(Box::new(config))
+    }
+}
+
+pub(super) fn read(reader: &mut Reader<'_>, is_deployed: bool) -> Option<ProviderConfig> {
+    const NAME: &str = "IMAGE_PROVIDER";
+    let words = ["openai", "azure-openai", "diffusion", "demo"];
+    let openai =
+        OPENAI_KEY.iter().any(|name| reader.is_set(name)) || reader.is_set("OPENAI_BASE_URL");
+    let azure = AZURE_OPENAI.iter().any(|name| reader.is_set(name));
+    let is_named = reader.is_set(NAME);
+    match (reader.one_of(NAME, &words).as_deref(), openai, azure) {
+        (Some("openai"), ..) => read_openai(reader).map(ProviderConfig::from),
+        (Some("azure-openai"), ..) => read_azure(reader).map(ProviderConfig::from),
+        (Some("demo"), ..) => Some(ProviderConfig::Demo),
+        (Some(_), ..) => {
+            reader.problem(NAME, "is diffusion, which is not part of this build");
+            None
+        }
+        (None, ..) if is_named => None, // reported already
+        (None, true, true) => {
+            let problem = "is not set, but both openai and azure-openai are configured: name one";
+            reader.problem(NAME, problem);
+            None
+        }
+        (None, true, false) => read_openai(reader).map(ProviderConfig::from),
+        (None, false, true) => read_azure(reader).map(ProviderConfig::from),
+        (None, false, false) if is_deployed => {
+            let problem = "is not set and no provider is configured; in Azure the demo painter \
+                must be asked for by name (demo)";
+            reader.problem(NAME, problem);
+            None
+        }
+        (None, false, false) => Some(ProviderConfig::Demo),
+    }
+}
+
+fn read_openai(reader: &mut Reader<'_>) -> Option<OpenAiConfig> {
+    let api_key = reader.text(&OPENAI_KEY);
+    let organization = reader.text(&["OPEN_AI_ORGANIZATION", "OPENAI_ORG_ID"]);
+    let base_url = match reader.is_set("OPENAI_BASE_URL") {
+        true => reader.url("OPENAI_BASE_URL"),
+        false => Url::parse(DEFAULT_BASE_URL).ok(),
+    };
+    let is_public_api = !reader.is_set("OPENAI_BASE_URL");
+    if is_public_api && api_key.is_none() {
+        let problem = "is missing (only a server named by OPENAI_BASE_URL may need none)";
+        reader.problem(OPENAI_KEY[0], problem);
+    }
+    let image_model = read_model(reader, "OPENAI_IMAGE_MODEL");
+    let text_model = read_model(reader, "OPENAI_TEXT_MODEL");
+    let upstream = settings(
+        Endpoint::OpenAi {
+            base_url: base_url?,
+        },
+        api_key,
+        organization,
+    );
+    let text_model = text_model.unwrap_or_else(|| DEFAULT_TEXT_MODEL.to_owned());
+    Some(OpenAiConfig {
+        upstream,
+        images: OpenAiImageSettings {
+            provider: "openai",
+            model: image_model.unwrap_or_else(|| DEFAULT_IMAGE_MODEL.to_owned()),
+            timeout: read_timeout(reader),
+        },
+        suggestions: Some(read_suggestions(reader, text_model)),
+    })
+}
+
+fn read_azure(reader: &mut Reader<'_>) -> Option<OpenAiConfig> {
+    for name in AZURE_OPENAI {
+        if !reader.is_set(name) {
+            reader.problem(
+                name,
+                "is missing (azure-openai needs endpoint, key and deployment)",
+            );
+        }
+    }
+    let endpoint = reader.url("AZURE_OPENAI_ENDPOINT");
+    let api_key = reader.text(&["AZURE_OPENAI_API_KEY"]);
+    let version = reader.text(&["OPENAI_API_VERSION"]);
+    let is_version = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    if version
+        .as_deref()
+        .is_some_and(|version| !is_version(version))
+    {
+        reader.problem(
+            "OPENAI_API_VERSION",
+            "must be v1, or a date such as 2024-10-21",
+        );
+    }
+    let deployment = read_model(reader, "AZURE_OPENAI_DEPLOYMENT_NAME");
+    let text_deployment = read_model(reader, "AZURE_OPENAI_TEXT_DEPLOYMENT_NAME");
+    let endpoint = Endpoint::azure(endpoint?, version.as_deref());
+    Some(OpenAiConfig {
+        upstream: settings(endpoint, api_key, None),
+        images: OpenAiImageSettings {
+            provider: "azure-openai",
+            model: deployment?,
+            timeout: read_timeout(reader),
+        },
+        suggestions: text_deployment.map(|deployment| read_suggestions(reader, deployment)),
+    })
+}
+
+fn settings(
+    endpoint: Endpoint,
+    api_key: Option<String>,
+    organization: Option<String>,
+) -> OpenAiSettings {
+    OpenAiSettings {
+        endpoint,
+        api_key: api_key.map(Into::into),
+        organization,
+        first_retry_delay: Duration::from_millis(500),
+    }
+}
+
+fn read_model(reader: &mut Reader<'_>, name: &str) -> Option<String> {
+    let model = reader.text(&[name])?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:/+".contains(&byte);
+    if model.len() > 128 || !model.bytes().all(allowed) {
+        reader.problem(name, "must be up to 128 letters, digits and . _ - : / +");
+    }
+    Some(model)
+}
+
+fn read_timeout(reader: &mut Reader<'_>) -> Option<Duration> {
+    let millis = reader.integer("IMAGE_TIMEOUT_MS", 1000, 900_000)?;
+    Some(Duration::from_millis(millis))
+}
+
+fn read_suggestions(reader: &mut Reader<'_>, model: String) -> SuggestionSettings {
+    let fallback = reader.one_of("SUGGESTION_FALLBACK", &["on", "off"]);
+    SuggestionSettings {
+        model,
+        fallback: match fallback.as_deref() {
+            Some("off") => Fallback::Error,
+            _ => Fallback::Stored,
+        },
+        timeout: Duration::from_secs(20),
+    }
+}

@@ -1,0 +1,160 @@
+//! Which store is configured: an Azure account, or a folder.
+
+use super::{Mode, reader::Reader};
+use crate::{
+    sas::SharedKey,
+    storage::{
+        azure::{AzureSettings, RetrySettings, parse_connection_string},
+        directory::DirectorySettings,
+    },
+};
+use secrecy::{ExposeSecret, SecretString};
+use std::{path::PathBuf, time::Duration};
+use url::Url;
+
+const ACCOUNT_NAME: [&str; 2] = ["accountName", "AZURE_STORAGE_ACCOUNT"];
+const ACCOUNT_KEY: [&str; 2] = ["accountKey", "AZURE_STORAGE_KEY"];
+const CONNECTION_STRING: &str = "AZURE_STORAGE_CONNECTION_STRING";
+const BLOB_ENDPOINT: &str = "AZURE_STORAGE_BLOB_ENDPOINT";
+const STORAGE_DIR: &str = "STORAGE_DIR";
+
+/// A put of the largest image over a slow line, with room to spare.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where images are kept.
+#[derive(Debug, Clone)]
+pub enum StorageConfig {
+    /// An Azure storage account or Azurite.
+    Azure(AzureSettings),
+    /// A folder.
+    Directory(DirectorySettings),
+}
+
+type Account = (String, SecretString, Url);
+
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    mode: Mode,
+    is_deployed: bool,
+) -> Option<StorageConfig> {
+    let images_container = read_container(reader, "IMAGES_CONTAINER", "images");
+    let state_container = read_container(reader, "STATE_CONTAINER", "visionary-state");
+    if images_container == state_container {
+        let problem = "is the same as IMAGES_CONTAINER; the state must lie apart from the images";
+        reader.problem("STATE_CONTAINER", problem);
+    }
+    let has_any = |names: &[&str]| names.iter().any(|name| reader.is_set(name));
+    let has_pair = has_any(&ACCOUNT_NAME) || has_any(&ACCOUNT_KEY);
+    let account = match (reader.is_set(CONNECTION_STRING), has_pair) {
+        (true, true) => {
+            let problem = "is set beside accountName or accountKey: set one of the two ways";
+            reader.problem(CONNECTION_STRING, problem);
+            return None;
+        }
+        (true, false) => read_connection_string(reader)?,
+        (false, true) => read_name_and_key(reader)?,
+        (false, false) => {
+            if reader.is_set(BLOB_ENDPOINT) {
+                reader.problem(BLOB_ENDPOINT, "is set without accountName and accountKey");
+            }
+            return read_directory(reader, mode, is_deployed).map(StorageConfig::Directory);
+        }
+    };
+    let (account, key, endpoint) = account;
+    if SharedKey::from_base64(&account, key.expose_secret()).is_err() {
+        reader.problem(ACCOUNT_KEY[0], "is not base64");
+    }
+    Some(StorageConfig::Azure(AzureSettings {
+        account,
+        key,
+        endpoint: reader.url(BLOB_ENDPOINT).unwrap_or(endpoint),
+        images_container,
+        state_container,
+        request_timeout: REQUEST_TIMEOUT,
+        retries: RetrySettings::default(),
+    }))
+}
+
+fn read_connection_string(reader: &mut Reader<'_>) -> Option<Account> {
+    let text = reader.text(&[CONNECTION_STRING])?;
+    match parse_connection_string(&text) {
+        Ok(account) => Some(account),
+        Err(error) => {
+            reader.problem(CONNECTION_STRING, format!("cannot be used: {error}"));
+            None
+        }
+    }
+}
+
+fn read_name_and_key(reader: &mut Reader<'_>) -> Option<Account> {
+    let (name, key) = (reader.text(&ACCOUNT_NAME), reader.text(&ACCOUNT_KEY));
+    let is_name = |name: &str| {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        (3..=24).contains(&name.len()) && name.bytes().all(allowed)
+    };
+    match (&name, &key) {
+        (None, _) => reader.problem(ACCOUNT_NAME[0], "is missing, but accountKey is set"),
+        (Some(name), _) if !is_name(name) => {
+            reader.problem(
+                ACCOUNT_NAME[0],
+                "must be 3 to 24 lower-case letters and digits",
+            );
+        }
+        (Some(_), None) => reader.problem(ACCOUNT_KEY[0], "is missing, but accountName is set"),
+        (Some(_), Some(_)) => {}
+    }
+    let (name, key) = (name?, key?);
+    let endpoint = Url::parse(&format!("https://{name}.blob.core.windows.net")).ok()?;
+    Some((name, key.into(), endpoint))
+}
+
+/// The service's rule: 3 to 63 lower-case letters, digits and single hyphens between them.
+fn read_container(reader: &mut Reader<'_>, name: &str, default: &str) -> String {
+    let container = reader.text(&[name]).unwrap_or_else(|| default.to_owned());
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_container = (3..=63).contains(&container.len())
+        && container.bytes().all(allowed)
+        && !container.starts_with('-')
+        && !container.ends_with('-')
+        && !container.contains("--");
+    if !is_container {
+        let rule = "must be 3 to 63 lower-case letters, digits and single hyphens between them";
+        reader.problem(name, rule);
+    }
+    container
+}
+
+fn read_directory(
+    reader: &mut Reader<'_>,
+    mode: Mode,
+    is_deployed: bool,
+) -> Option<DirectorySettings> {
+    let root = match reader.text(&[STORAGE_DIR]) {
+        Some(folder) => PathBuf::from(folder),
+        None if is_deployed => {
+            let problem = "is not set and no storage account is configured; in Azure a folder \
+                must be asked for by name, since it vanishes with the instance";
+            reader.problem(STORAGE_DIR, problem);
+            return None;
+        }
+        None => default_folder(reader, mode),
+    };
+    Some(DirectorySettings {
+        root: reader.environment.working_directory.join(root),
+    })
+}
+
+/// Standing alone `./data`. A new folder in the app's root would restart the Functions host, so
+/// under it the user's own data folder is taken.
+fn default_folder(reader: &mut Reader<'_>, mode: Mode) -> PathBuf {
+    if mode == Mode::Standalone {
+        return PathBuf::from("data");
+    }
+    let known = ["XDG_DATA_HOME", "LOCALAPPDATA"];
+    let data = known.iter().find_map(|name| reader.text(&[name]));
+    let data = data.map(PathBuf::from).or_else(|| {
+        let home = reader.text(&["HOME"])?;
+        Some(PathBuf::from(home).join(".local/share"))
+    });
+    data.unwrap_or_else(std::env::temp_dir).join("visionary")
+}

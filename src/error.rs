@@ -1,0 +1,194 @@
+//! What goes wrong as a caller sees it: the only place with status codes. The public sentence is
+//! made here; the cause is kept apart, for the log (RFC 9457, `application/problem+json`).
+
+mod from;
+
+use axum::{
+    body::Body,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    },
+    response::{IntoResponse, Response},
+};
+use serde_json::{Map, Value, json};
+use std::{sync::Arc, time::Duration};
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    extra: Map<String, Value>,
+    retry_after: Option<Duration>,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            extra: Map::new(),
+            retry_after: None,
+            cause: None,
+        }
+    }
+
+    /// A value of the request is not allowed.
+    #[must_use]
+    pub fn invalid(field: &str, problem: &str, allowed: &str) -> Self {
+        let detail = format!("{field} {problem}; allowed is {allowed}");
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+            .with("field", field)
+            .with("allowed", allowed)
+    }
+
+    /// The body is not what the function reads.
+    #[must_use]
+    pub fn unreadable(detail: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+            .with("field", "body")
+            .with("allowed", "a JSON object")
+    }
+
+    /// The body is too long.
+    #[must_use]
+    pub fn too_large(max_bytes: usize) -> Self {
+        let detail = format!("the body is longer than {max_bytes} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail)
+            .with("allowed", format!("up to {max_bytes} bytes"))
+    }
+
+    /// The body has a type that the function does not read.
+    #[must_use]
+    pub fn unsupported_type() -> Self {
+        let detail = "the body must be JSON";
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            detail,
+        )
+        .with("field", "Content-Type")
+        .with("allowed", "application/json")
+    }
+
+    /// Nothing is at this path.
+    #[must_use]
+    pub fn not_found(detail: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// The path has other methods.
+    #[must_use]
+    pub fn method_not_allowed(allowed: &str) -> Self {
+        let detail = format!("this path takes {allowed}");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+            .with("allowed", allowed)
+    }
+
+    /// A file's signature does not open it.
+    #[must_use]
+    pub fn forbidden(detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "signature_rejected", detail)
+    }
+
+    /// The settings are wrong; which ones is for the log.
+    #[must_use]
+    pub fn misconfigured() -> Self {
+        let detail = "the service is not configured correctly; its log names the settings";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "misconfigured", detail)
+    }
+
+    /// A fault of ours.
+    #[must_use]
+    pub fn internal() -> Self {
+        let detail = "the service failed; the request id finds the reason in its log";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail)
+    }
+
+    /// Adds a field to the answer.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
+    fn with_cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// The answer with the request's id in it.
+    #[must_use]
+    pub fn to_response(&self, request_id: &str) -> Response {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let mut body = json!({
+            "type": "about:blank",
+            "title": title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "error": self.detail, // the front ends show this text
+            "code": self.code,
+            "requestId": request_id,
+        });
+        // Whole seconds, rounded up, so that nobody comes back too early.
+        let retry_after = self
+            .retry_after
+            .map(|wait| wait.as_millis().div_ceil(1000).max(1));
+        if let Some(fields) = body.as_object_mut() {
+            fields.extend(self.extra.clone());
+            if let Some(seconds) = retry_after {
+                fields.insert("retryAfter".to_owned(), json!(u64::try_from(seconds).ok()));
+            }
+        }
+        let mut response = (self.status, Body::from(body.to_string())).into_response();
+        let headers = response.headers_mut();
+        let problem_json = HeaderValue::from_static("application/problem+json");
+        headers.insert(CONTENT_TYPE, problem_json);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(Ok(seconds)) = retry_after.map(|wait| wait.to_string().parse()) {
+            headers.insert(RETRY_AFTER, seconds);
+        }
+        response
+    }
+
+    /// Writes what happened to the log, the cause with all of its causes; ours and the
+    /// upstream's faults as errors, callers' mistakes not.
+    pub fn log(&self) {
+        let mut causes = Vec::new();
+        let mut next: Option<&dyn std::error::Error> =
+            self.cause.as_deref().map(|cause| cause as _);
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        let (status, code, cause) = (self.status.as_u16(), self.code, causes.join(": "));
+        if self.status.is_server_error() {
+            tracing::error!(status, code, cause, "{}", self.detail);
+        } else {
+            tracing::info!(status, code, cause, "{}", self.detail);
+        }
+    }
+}
+
+/// Hands the error to the middleware that knows the request's id; see [`take_error`].
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+/// The error that a handler answered with.
+pub fn take_error(response: &mut Response) -> Option<Arc<ApiError>> {
+    response.extensions_mut().remove()
+}

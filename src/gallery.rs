@@ -1,0 +1,298 @@
+//! What an image is called, where it lies, what is kept beside it, and the list of all of them,
+//! newest first.
+
+mod listing;
+mod metadata;
+mod name;
+
+use crate::{
+    image_format::ImageFormat,
+    prompt::Prompt,
+    sas::{SasTerms, signature_window},
+    storage::{
+        BlobItem, BlobStore, Container, ListDepth, ListQuery, NewBlob, PutMode, SignedResource,
+        StorageError,
+    },
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use std::sync::Arc;
+use time::OffsetDateTime;
+
+pub use listing::{Cursor, InvalidCursor};
+pub use metadata::ImageFacts;
+
+/// Without a `limit`, a list ends here and names a cursor.
+const MOST_IN_ONE_LIST: usize = 10_000;
+
+/// Two images of one title in one millisecond are rare; this many are a broken store.
+const MOST_NAME_MOVES: u64 = 100;
+
+/// How signatures are given.
+#[derive(Debug, Clone)]
+pub struct SignatureSettings {
+    /// Permission letters of the container's signature, in the service's order.
+    pub container_permissions: String,
+    /// Whether [`Gallery::shared_access_signature`] covers the account or the container.
+    pub scope: SignatureScope,
+    /// At least so many minutes of validity remain when a signature is given.
+    pub minutes_left: u16,
+}
+
+/// What [`Gallery::shared_access_signature`] covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureScope {
+    /// The images container.
+    Container,
+    /// The whole blob account, as the original's documentation shows it.
+    Account,
+}
+
+/// A picture on its way into the gallery.
+#[derive(Debug, Clone)]
+pub struct NewImage {
+    /// The encoded picture.
+    pub bytes: Bytes,
+    /// Its encoding, known from its bytes.
+    pub format: ImageFormat,
+    /// What it was made from.
+    pub prompt: Prompt,
+    /// What else is known about it.
+    pub facts: ImageFacts,
+}
+
+/// An image of the gallery as a caller sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageEntry {
+    /// The blob's path, base64url without padding.
+    pub id: String,
+    /// A signed, read-only, percent-encoded address.
+    pub url: String,
+    /// Unique; `<title>_<epoch ms>.<ext>` for images of ours.
+    pub name: String,
+    /// The prompt, as far as it is known.
+    pub prompt: String,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// Which model made it.
+    pub model: Option<String>,
+    /// Width and height in pixels, `1024x1024`.
+    pub size: Option<String>,
+    /// Media type.
+    pub content_type: String,
+    /// Length of the encoded picture.
+    pub size_bytes: u64,
+}
+
+/// Which images to list.
+#[derive(Debug, Clone, Default)]
+pub struct ListImagesQuery {
+    /// At most so many.
+    pub limit: Option<usize>,
+    /// Where the page before ended.
+    pub cursor: Option<Cursor>,
+}
+
+/// A part of the list, newest first.
+#[derive(Debug, Clone)]
+pub struct ImagePage {
+    /// The images.
+    pub images: Vec<ImageEntry>,
+    /// Present while there are older ones.
+    pub next_cursor: Option<Cursor>,
+}
+
+/// The images of one store.
+pub struct Gallery {
+    store: Arc<dyn BlobStore>,
+    signatures: SignatureSettings,
+}
+
+impl Gallery {
+    /// A gallery over `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn BlobStore>, signatures: SignatureSettings) -> Self {
+        Self { store, signatures }
+    }
+
+    /// Stores an image under a new name, made at `now`; a taken name moves on by a millisecond.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the store fails after its retries; the image is then not stored.
+    pub async fn add(
+        &self,
+        image: &NewImage,
+        now: OffsetDateTime,
+        public_base_url: &str,
+    ) -> Result<ImageEntry, StorageError> {
+        let title = name::title(image.prompt.as_str());
+        let blob = NewBlob {
+            bytes: image.bytes.clone(),
+            content_type: image.format.content_type().to_owned(),
+            metadata: metadata::encode(&image.prompt, &image.facts),
+        };
+        let first = name::epoch_millis(now);
+        for millis in first..first + MOST_NAME_MOVES {
+            let path = name::gallery_path(&title, millis, image.format);
+            match self.try_add(&path, blob.clone()).await {
+                Err(StorageError::AlreadyExists) => {}
+                Err(error) => return Err(error),
+                Ok(item) => {
+                    let found = listing::Found::from_blob(item);
+                    return self.entry(found, &self.read_terms(now), public_base_url);
+                }
+            }
+        }
+        Err(StorageError::AlreadyExists)
+    }
+
+    async fn try_add(&self, path: &str, blob: NewBlob) -> Result<BlobItem, StorageError> {
+        let item = BlobItem {
+            name: path.to_owned(),
+            size_bytes: blob.bytes.len() as u64,
+            content_type: blob.content_type.clone(),
+            last_modified: OffsetDateTime::UNIX_EPOCH, // an image of ours has its time in its path
+            metadata: blob.metadata.clone(),
+        };
+        self.store
+            .put(Container::Images, path, blob, PutMode::Create)
+            .await?;
+        Ok(item)
+    }
+
+    /// Lists images newest first, whoever stored them; equal times go by path.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the store cannot be listed or cannot sign.
+    pub async fn list(
+        &self,
+        query: &ListImagesQuery,
+        now: OffsetDateTime,
+        public_base_url: &str,
+    ) -> Result<ImagePage, StorageError> {
+        let limit = query
+            .limit
+            .unwrap_or(MOST_IN_ONE_LIST)
+            .min(MOST_IN_ONE_LIST);
+        let mut found = self.find_all().await?;
+        listing::sort_newest_first(&mut found);
+        let page = listing::page(found, query.cursor.as_ref(), limit);
+        let terms = self.read_terms(now);
+        let images = page
+            .found
+            .into_iter()
+            .map(|found| self.entry(found, &terms, public_base_url))
+            .collect::<Result<_, _>>()?;
+        Ok(ImagePage {
+            images,
+            next_cursor: page.next_cursor,
+        })
+    }
+
+    /// Our own images, and whatever else lies in the container. The two are asked for apart: a
+    /// foreign name that a store cannot put into its answer must not hide ours.
+    async fn find_all(&self) -> Result<Vec<listing::Found>, StorageError> {
+        let ours = self.find(listing::OURS, ListDepth::Whole);
+        let (ours, foreign) = tokio::join!(ours, self.find_foreign());
+        let (mut found, _) = ours?;
+        match foreign {
+            Ok(foreign) => found.extend(foreign),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(%error, cause, "blobs of others could not be listed");
+            }
+        }
+        Ok(found)
+    }
+
+    async fn find_foreign(&self) -> Result<Vec<listing::Found>, StorageError> {
+        let (mut found, folders) = self.find("", ListDepth::OneLevel).await?;
+        for folder in folders.iter().filter(|folder| listing::is_foreign(folder)) {
+            found.extend(self.find(folder, ListDepth::Whole).await?.0);
+        }
+        Ok(found)
+    }
+
+    /// All images below a prefix, and, one level deep, the folders there.
+    async fn find(
+        &self,
+        prefix: &str,
+        depth: ListDepth,
+    ) -> Result<(Vec<listing::Found>, Vec<String>), StorageError> {
+        let mut query = ListQuery {
+            prefix: prefix.to_owned(),
+            depth,
+            ..ListQuery::default()
+        };
+        let (mut found, mut folders) = (Vec::new(), Vec::new());
+        loop {
+            let page = self.store.list(Container::Images, &query).await?;
+            let images = page.items.into_iter().filter(listing::is_image);
+            found.extend(images.map(listing::Found::from_blob));
+            folders.extend(page.folders);
+            match page.next_marker {
+                Some(marker) => query.marker = Some(marker),
+                None => return Ok((found, folders)),
+            }
+        }
+    }
+
+    /// A signature of the whole container (or account) as a query string without `?`.
+    ///
+    /// # Errors
+    /// [`StorageError::CannotSign`] where the store is no account.
+    pub fn shared_access_signature(&self, now: OffsetDateTime) -> Result<String, StorageError> {
+        let resource = match self.signatures.scope {
+            SignatureScope::Container => SignedResource::ImagesContainer,
+            SignatureScope::Account => SignedResource::Account,
+        };
+        let terms = SasTerms {
+            permissions: self.signatures.container_permissions.clone(),
+            ..self.read_terms(now)
+        };
+        self.store.sign(resource, &terms)
+    }
+
+    /// Whether the store answers: lists one blob at the most, which costs next to nothing.
+    ///
+    /// # Errors
+    /// [`StorageError`] with the reason why not.
+    pub async fn check(&self) -> Result<(), StorageError> {
+        let query = ListQuery {
+            max_results: Some(1),
+            ..ListQuery::default()
+        };
+        self.store.list(Container::Images, &query).await.map(drop)
+    }
+
+    fn read_terms(&self, now: OffsetDateTime) -> SasTerms {
+        let (starts_at, expires_at) = signature_window(now, self.signatures.minutes_left);
+        SasTerms {
+            permissions: "r".to_owned(),
+            starts_at,
+            expires_at,
+            protocol: self.store.protocol(),
+        }
+    }
+
+    fn entry(
+        &self,
+        found: listing::Found,
+        terms: &SasTerms,
+        public_base_url: &str,
+    ) -> Result<ImageEntry, StorageError> {
+        let signature = self.store.sign(SignedResource::Image(&found.path), terms)?;
+        let address = self.store.image_url(&found.path, public_base_url);
+        Ok(ImageEntry {
+            id: BASE64_URL_SAFE_NO_PAD.encode(&found.path),
+            url: format!("{address}?{signature}"),
+            created_at: found.created_at(),
+            name: found.name,
+            prompt: found.prompt,
+            model: found.model,
+            size: found.size,
+            content_type: found.content_type,
+            size_bytes: found.size_bytes,
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! Whether the store and the provider are there, from questions that cost no money, remembered
+//! for a while so that nobody can make us ask often.
+
+use crate::{gallery::Gallery, images::ImageGenerator};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::Mutex, time::Instant};
+
+/// How long answers hold and probes may take.
+#[derive(Debug, Clone, Copy)]
+pub struct HealthSettings {
+    /// How long an answer is remembered.
+    pub memory: Duration,
+    /// How long one probe may take.
+    pub probe_timeout: Duration,
+}
+
+impl Default for HealthSettings {
+    fn default() -> Self {
+        Self {
+            memory: Duration::from_secs(30),
+            probe_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// One component's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// `store` or `provider`.
+    pub component: &'static str,
+    /// Which one it is: a provider's name.
+    pub name: String,
+    /// What is wrong with it, as far as the public may know; `None`: nothing.
+    pub problem: Option<&'static str>,
+}
+
+/// Probes and remembers.
+pub struct Health {
+    generator: Arc<dyn ImageGenerator>,
+    gallery: Arc<Gallery>,
+    settings: HealthSettings,
+    latest: Mutex<Option<(Instant, Vec<Check>)>>,
+}
+
+impl Health {
+    /// Over the components that can fail.
+    #[must_use]
+    pub fn new(
+        generator: Arc<dyn ImageGenerator>,
+        gallery: Arc<Gallery>,
+        settings: HealthSettings,
+    ) -> Self {
+        Self {
+            generator,
+            gallery,
+            settings,
+            latest: Mutex::new(None),
+        }
+    }
+
+    /// Each component's state, not older than the settings say. Callers at the same time share
+    /// one probe.
+    pub async fn checks(&self) -> Vec<Check> {
+        let mut latest = self.latest.lock().await;
+        if let Some((asked_at, checks)) = &*latest
+            && asked_at.elapsed() < self.settings.memory
+        {
+            return checks.clone();
+        }
+        let (store, provider) = tokio::join!(self.check_store(), self.check_provider());
+        let checks = vec![store, provider];
+        *latest = Some((Instant::now(), checks.clone()));
+        checks
+    }
+
+    async fn check_store(&self) -> Check {
+        let timeout = self.settings.probe_timeout;
+        let problem = match tokio::time::timeout(timeout, self.gallery.check()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, cause = ?std::error::Error::source(&error), "the store is not ready");
+                Some("the image store failed or refused")
+            }
+            Err(_) => Some("the image store did not answer in time"),
+        };
+        Check {
+            component: "store",
+            name: "images".to_owned(),
+            problem,
+        }
+    }
+
+    async fn check_provider(&self) -> Check {
+        let deadline = Instant::now() + self.settings.probe_timeout;
+        let problem = match self.generator.check(deadline).await {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::warn!(%error, "the image provider is not ready");
+                Some("the image provider failed or refused")
+            }
+        };
+        Check {
+            component: "provider",
+            name: self.generator.provider().to_owned(),
+            problem,
+        }
+    }
+}

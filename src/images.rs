@@ -1,0 +1,234 @@
+//! Making pictures: what a caller can ask for, who can make it, and how several images become
+//! several calls. Storing them is the gallery's business.
+
+pub mod demo;
+pub mod openai;
+mod options;
+
+use crate::{
+    image_format::ImageFormat,
+    openai::{Reservation, UpstreamError},
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+
+pub use options::{
+    AnswerOptions, ImageOptions, ImageRequest, ImageSize, InvalidOption, ParsedRequest,
+    ResponseFormat, parse_request,
+};
+
+/// A picture as its maker gave it.
+#[derive(Debug, Clone)]
+pub struct GeneratedImage {
+    /// The encoded picture.
+    pub bytes: Bytes,
+    /// Its encoding, known from its bytes.
+    pub format: ImageFormat,
+    /// Width and height in pixels.
+    pub dimensions: (u32, u32),
+    /// What the provider made of the prompt.
+    pub revised_prompt: Option<String>,
+    /// The seed that was used, where there was one.
+    pub seed: Option<u64>,
+    /// The upstream's request id.
+    pub upstream_request_id: Option<String>,
+    /// Memory that is given back when the picture is dropped.
+    pub reservation: Option<Reservation>,
+}
+
+/// What one request gave.
+#[derive(Debug)]
+pub struct Generation {
+    /// At least one picture.
+    pub images: Vec<GeneratedImage>,
+    /// Calls to the provider, retries included.
+    pub attempts: u32,
+    /// What the provider counted, as it counted it.
+    pub usage: Option<Value>,
+    /// What the caller should know: dropped options, failed parts.
+    pub warnings: Vec<String>,
+}
+
+/// No picture came.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerationError {
+    /// The provider failed.
+    #[error("the image could not be generated")]
+    Upstream {
+        /// Why.
+        #[source]
+        error: UpstreamError,
+        /// Calls to the provider, retries included.
+        attempts: u32,
+        /// The provider's request id.
+        upstream_request_id: Option<String>,
+    },
+    /// The painter failed.
+    #[error("the image could not be painted")]
+    Painter(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// When a generation must be over and how often a call may be repeated.
+#[derive(Debug, Clone, Copy)]
+pub struct GenerationLimits {
+    /// Everything ends here.
+    pub deadline: Instant,
+    /// At most so many repetitions of one call.
+    pub max_retries: u32,
+}
+
+/// Somebody who makes pictures.
+#[async_trait]
+pub trait ImageGenerator: Send + Sync {
+    /// The provider's name in settings and answers.
+    fn provider(&self) -> &'static str;
+
+    /// The model that answers a request.
+    fn model(&self, options: &ImageOptions) -> String;
+
+    /// How long the model of a request may take when the caller does not say.
+    fn default_timeout(&self, options: &ImageOptions) -> Duration;
+
+    /// How many images one call can give.
+    fn images_per_call(&self, options: &ImageOptions) -> u8;
+
+    /// Names of given options that this provider has no use for.
+    fn unused_options(&self, options: &ImageOptions) -> Vec<&'static str>;
+
+    /// Makes `count` pictures in one call; `first` counts the pictures before this call.
+    async fn generate(
+        &self,
+        request: &ImageRequest,
+        first: u8,
+        count: u8,
+        limits: GenerationLimits,
+    ) -> Result<Generation, GenerationError>;
+
+    /// Whether the provider is there, by a question that costs no money.
+    async fn check(&self, deadline: Instant) -> Result<(), UpstreamError>;
+}
+
+/// Makes all pictures of a request, in as many calls at once as the model needs. Some succeed:
+/// those, and a warning for each failure. None: the first failure.
+///
+/// # Errors
+/// [`GenerationError`] when no picture came.
+pub async fn generate_all(
+    generator: &dyn ImageGenerator,
+    request: &ImageRequest,
+    limits: GenerationLimits,
+) -> Result<Generation, GenerationError> {
+    let wanted = request.options.n;
+    let per_call = generator.images_per_call(&request.options).max(1);
+    let calls = (0..wanted)
+        .step_by(per_call.into())
+        .map(|first| generator.generate(request, first, per_call.min(wanted - first), limits));
+    let outcomes = futures_util::future::join_all(calls).await;
+    let mut all = Generation {
+        images: Vec::new(),
+        attempts: 0,
+        usage: None,
+        warnings: dropped_options(generator, &request.options),
+    };
+    let mut failures = Vec::new();
+    for outcome in outcomes {
+        match outcome {
+            Ok(part) => {
+                all.attempts += part.attempts;
+                all.usage = add_usage(all.usage, part.usage);
+                all.warnings.extend(part.warnings);
+                all.images.extend(part.images);
+            }
+            Err(error) => {
+                if let GenerationError::Upstream { attempts, .. } = &error {
+                    all.attempts += attempts;
+                }
+                failures.push(error);
+            }
+        }
+    }
+    let missing = usize::from(wanted).saturating_sub(all.images.len());
+    if all.images.is_empty() && !failures.is_empty() {
+        return Err(failures.swap_remove(0));
+    }
+    for failure in &failures {
+        all.warnings.push(describe_failure(failure));
+    }
+    if missing > 0 && failures.is_empty() {
+        all.warnings.push(format!(
+            "the provider gave {missing} images less than asked for"
+        ));
+    }
+    Ok(all)
+}
+
+fn describe_failure(failure: &GenerationError) -> String {
+    match failure {
+        GenerationError::Upstream { error, .. } => format!("one image is missing: {error}"),
+        GenerationError::Painter(_) => format!("one image is missing: {failure}"),
+    }
+}
+
+fn dropped_options(generator: &dyn ImageGenerator, options: &ImageOptions) -> Vec<String> {
+    let unused = generator.unused_options(options).into_iter();
+    let sentence = |name| {
+        format!(
+            "{name} is not used by the provider {}",
+            generator.provider()
+        )
+    };
+    unused.map(sentence).collect()
+}
+
+/// Adds the counts of two calls field by field; what is no count is taken from the first.
+fn add_usage(sum: Option<Value>, part: Option<Value>) -> Option<Value> {
+    match (sum, part) {
+        (Some(Value::Object(mut sum)), Some(Value::Object(part))) => {
+            for (name, count) in part {
+                let added = add_usage(sum.remove(&name), Some(count));
+                sum.extend(added.map(|added| (name, added)));
+            }
+            Some(Value::Object(sum))
+        }
+        (Some(Value::Number(sum)), Some(Value::Number(part))) => {
+            match (sum.as_u64(), part.as_u64()) {
+                (Some(sum), Some(part)) => Some(Value::from(sum.saturating_add(part))),
+                _ => Some(Value::Number(sum)),
+            }
+        }
+        (sum, part) => sum.or(part),
+    }
+}
+
+/// Format, width and height of an encoded picture; `None` when it is none of the three formats.
+fn inspect(bytes: &[u8]) -> Option<(ImageFormat, (u32, u32))> {
+    let format = ImageFormat::detect(bytes)?;
+    let size = imagesize::blob_size(bytes).ok()?;
+    let dimensions = (
+        u32::try_from(size.width).ok()?,
+        u32::try_from(size.height).ok()?,
+    );
+    Some((format, dimensions))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_usage_of_several_calls_is_added_up() {
+        let call =
+            json!({"total_tokens": 5, "input_tokens_details": {"text_tokens": 2}, "kind": "x"});
+        let sum = add_usage(add_usage(None, Some(call.clone())), Some(call));
+        assert_eq!(
+            sum,
+            Some(
+                json!({"total_tokens": 10, "input_tokens_details": {"text_tokens": 4}, "kind": "x"})
+            )
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! Takes typed values out of a JSON object; what is left in the end is unknown.
+
+use super::InvalidOption;
+use serde_json::{Map, Value};
+
+/// The fields of a request that were not read yet.
+pub(super) struct Fields(Map<String, Value>);
+
+/// How many unknown fields are named in warnings, and how long a name may be there.
+const MOST_WARNINGS: usize = 20;
+const LONGEST_NAME: usize = 64;
+
+pub(super) fn invalid(field: &str, problem: &str, allowed: &str) -> InvalidOption {
+    InvalidOption {
+        field: field.to_owned(),
+        problem: problem.to_owned(),
+        allowed: allowed.to_owned(),
+    }
+}
+
+impl Fields {
+    pub fn new(fields: Map<String, Value>) -> Self {
+        Self(fields)
+    }
+
+    /// `null` is as good as absent.
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name).filter(|value| !value.is_null())
+    }
+
+    /// A text of any length.
+    pub fn any_text(&mut self, name: &str, rule: &str) -> Result<Option<String>, InvalidOption> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(invalid(name, &format!("is {}", kind(&other)), rule)),
+        }
+    }
+
+    /// A text of at most so many characters.
+    pub fn text(&mut self, name: &str, most: usize) -> Result<Option<String>, InvalidOption> {
+        let rule = format!("a text of up to {most} characters");
+        self.matching(name, |text| text.chars().count() <= most, &rule)
+    }
+
+    /// A text that keeps a rule.
+    pub fn matching(
+        &mut self,
+        name: &str,
+        keeps_rule: impl Fn(&str) -> bool,
+        rule: &str,
+    ) -> Result<Option<String>, InvalidOption> {
+        match self.any_text(name, rule)? {
+            Some(text) if !keeps_rule(&text) => {
+                Err(invalid(name, &format!("is {}", quote(&text)), rule))
+            }
+            kept => Ok(kept),
+        }
+    }
+
+    /// One of a few words.
+    pub fn one_of(&mut self, name: &str, words: &[&str]) -> Result<Option<String>, InvalidOption> {
+        self.matching(name, |text| words.contains(&text), &words.join(", "))
+    }
+
+    /// A whole number.
+    pub fn integer(
+        &mut self,
+        name: &str,
+        min: u64,
+        max: u64,
+    ) -> Result<Option<u64>, InvalidOption> {
+        let rule = format!("a whole number from {min} to {max}");
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Number(number)) => match number.as_u64() {
+                Some(integer) if (min..=max).contains(&integer) => Ok(Some(integer)),
+                _ => Err(invalid(name, &format!("is {number}"), &rule)),
+            },
+            Some(other) => Err(invalid(name, &format!("is {}", kind(&other)), &rule)),
+        }
+    }
+
+    /// A number.
+    pub fn number(&mut self, name: &str, min: f64, max: f64) -> Result<Option<f64>, InvalidOption> {
+        let rule = format!("a number from {min} to {max}");
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Number(number)) => match number.as_f64() {
+                Some(float) if (min..=max).contains(&float) => Ok(Some(float)),
+                _ => Err(invalid(name, &format!("is {number}"), &rule)),
+            },
+            Some(other) => Err(invalid(name, &format!("is {}", kind(&other)), &rule)),
+        }
+    }
+
+    /// A warning for each field that nobody took, for a bounded number of them.
+    pub fn unknown(&self) -> Vec<String> {
+        let names = self.0.keys().take(MOST_WARNINGS);
+        names
+            .map(|name| format!("{} is not a known field", quote(name)))
+            .collect()
+    }
+}
+
+/// A caller's text within a sentence: escaped, so that it cannot break a line, and short.
+fn quote(text: &str) -> String {
+    let short: String = text.chars().take(LONGEST_NAME).collect();
+    let dots = if short.len() < text.len() { "…" } else { "" };
+    format!("\"{}{dots}\"", short.escape_debug())
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

@@ -1,0 +1,126 @@
+//! Every field's right and wrong values.
+
+use super::*;
+use serde_json::json;
+
+fn parse(body: Value) -> Result<ParsedRequest, InvalidOption> {
+    match body {
+        Value::Object(fields) => parse_request(fields, 4),
+        other => panic!("{other} is no object"),
+    }
+}
+
+#[test]
+fn a_prompt_alone_is_a_request() {
+    let parsed = parse(json!({"prompt": " a cat "})).unwrap();
+    assert_eq!(parsed.image.prompt.as_str(), "a cat");
+    assert_eq!(parsed.image.options.n, 1);
+    assert_eq!(parsed.answer.output_key, "imageList");
+    assert!(parsed.warnings.is_empty());
+}
+
+#[test]
+fn synonyms_of_the_prompt_work_and_may_not_differ() {
+    for name in ["prompt", "instruction", "text"] {
+        let parsed = parse(json!({name: "a cat"})).unwrap();
+        assert_eq!(parsed.image.prompt.as_str(), "a cat");
+    }
+    assert!(parse(json!({"prompt": "a cat", "text": "a cat"})).is_ok());
+    let error = parse(json!({"prompt": "a cat", "text": "a dog"})).unwrap_err();
+    assert_eq!(error.field, "text");
+}
+
+#[test]
+fn wrong_values_are_refused_by_name() {
+    for (body, field) in [
+        (json!({}), "prompt"),
+        (json!({"prompt": null}), "prompt"),
+        (json!({"prompt": ""}), "prompt"),
+        (json!({"prompt": " \n "}), "prompt"),
+        (json!({"prompt": 7}), "prompt"),
+        (json!({"prompt": ["a"]}), "prompt"),
+        (json!({"prompt": {"text": "a"}}), "prompt"),
+        (json!({"prompt": "x".repeat(32_001)}), "prompt"),
+        (json!({"prompt": "a", "model": ""}), "model"),
+        (json!({"prompt": "a", "model": "a b"}), "model"),
+        (json!({"prompt": "a", "size": "big"}), "size"),
+        (json!({"prompt": "a", "size": "0x64"}), "size"),
+        (json!({"prompt": "a", "size": "+64x64"}), "size"),
+        (json!({"prompt": "a", "size": "9999x64"}), "size"),
+        (json!({"prompt": "a", "size": 1024}), "size"),
+        (json!({"prompt": "a", "size": "auto", "width": 64}), "size"),
+        (json!({"prompt": "a", "width": 64}), "width"),
+        (json!({"prompt": "a", "width": 63, "height": 64}), "width"),
+        (json!({"prompt": "a", "quality": "Very High"}), "quality"),
+        (json!({"prompt": "a", "n": 0}), "n"),
+        (json!({"prompt": "a", "n": 5}), "n"),
+        (json!({"prompt": "a", "n": 1.5}), "n"),
+        (json!({"prompt": "a", "n": "2"}), "n"),
+        (json!({"prompt": "a", "style": "loud"}), "style"),
+        (
+            json!({"prompt": "a", "response_format": "png"}),
+            "response_format",
+        ),
+        (
+            json!({"prompt": "a", "output_format": "gif"}),
+            "output_format",
+        ),
+        (
+            json!({"prompt": "a", "output_compression": 101}),
+            "output_compression",
+        ),
+        (json!({"prompt": "a", "background": "red"}), "background"),
+        (json!({"prompt": "a", "moderation": "none"}), "moderation"),
+        (json!({"prompt": "a", "seed": -1}), "seed"),
+        (json!({"prompt": "a", "seed": 1u64 << 53}), "seed"),
+        (json!({"prompt": "a", "user": "x".repeat(257)}), "user"),
+        (json!({"prompt": "a", "num_steps": 0}), "num_steps"),
+        (
+            json!({"prompt": "a", "guidance_scale": 31}),
+            "guidance_scale",
+        ),
+        (json!({"prompt": "a", "timeoutMs": 999}), "timeoutMs"),
+        (json!({"prompt": "a", "maxRetries": 21}), "maxRetries"),
+        (json!({"prompt": "a", "outputKey": "1st"}), "outputKey"),
+        (json!({"prompt": "a", "outputKey": "message"}), "outputKey"),
+    ] {
+        let error = parse(body.clone()).unwrap_err();
+        assert_eq!(error.field, field, "{body}");
+        assert!(
+            !error.allowed.is_empty() && !error.problem.is_empty(),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn right_values_arrive() {
+    let parsed = parse(json!({
+        "prompt": "a", "model": "gpt-image-9:x", "size": "1536x1024", "quality": "xhigh", "n": 4,
+        "style": "vivid", "response_format": "b64_json", "output_format": "webp",
+        "output_compression": 80, "background": "opaque", "moderation": "low", "seed": 7,
+        "user": "u", "timeoutMs": 900_000, "maxRetries": 0, "outputKey": "_k1",
+    }))
+    .unwrap();
+    let options = parsed.image.options;
+    assert_eq!(options.size.unwrap().to_string(), "1536x1024");
+    assert_eq!(options.output_format, Some(ImageFormat::Webp));
+    assert_eq!((options.n, options.seed), (4, Some(7)));
+    assert_eq!(options.timeout, Some(Duration::from_secs(900)));
+    assert_eq!(parsed.answer.response_format, ResponseFormat::B64Json);
+    assert_eq!(parsed.answer.output_key, "_k1");
+    let sides = parse(json!({"prompt": "a", "width": 640, "height": 512})).unwrap();
+    assert_eq!(sides.image.options.size.unwrap().to_string(), "640x512");
+}
+
+#[test]
+fn unknown_fields_are_named_and_hostile_names_are_escaped() {
+    let parsed = parse(json!({"prompt": "a", "a\nb": 1, "colour": "red"})).unwrap();
+    assert_eq!(
+        parsed.warnings,
+        [
+            "\"a\\nb\" is not a known field",
+            "\"colour\" is not a known field"
+        ]
+    );
+}

@@ -1,0 +1,28 @@
+//! The backend of an AI image gallery: an Azure Functions custom handler that also runs by
+//! itself. `docs/ARCHITECTURE.md` is the way in; a room imports only what stands above it here.
+
+pub mod image_format;
+pub mod prompt;
+pub mod sas;
+
+pub mod openai;
+pub mod storage;
+
+pub mod gallery;
+pub mod images;
+pub mod suggestions;
+
+pub mod health;
+pub mod operations;
+
+pub mod error;
+
+pub mod config;
+
+pub mod app;
+
+pub mod routes;
+
+pub mod router;
+pub mod serve;
+pub mod telemetry;

@@ -1,0 +1,270 @@
+//! What images and suggestions share of OpenAI's API and of those that speak it: addressing,
+//! credentials, sending, retrying, and reading errors.
+
+mod address;
+mod failure;
+mod memory;
+mod retry;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use std::{future::Future, time::Duration};
+use tokio::time::Instant;
+use url::Url;
+
+pub use address::{ApiCall, Endpoint};
+pub use failure::UpstreamError;
+pub use memory::{Memory, Reservation};
+
+/// The public API.
+pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
+
+/// No honest answer is longer: ten images of 20 MB, in base64.
+const MAX_RESPONSE_BYTES: usize = 256 * 1024 * 1024;
+
+/// Where the upstream is and how to speak to it.
+#[derive(Debug, Clone)]
+pub struct OpenAiSettings {
+    /// Which service, and where.
+    pub endpoint: Endpoint,
+    /// The key; servers on one's own machine often need none.
+    pub api_key: Option<SecretString>,
+    /// Sent as `OpenAI-Organization`.
+    pub organization: Option<String>,
+    /// Wait before the first retry; doubled each time, at most 8 s (the official client's values).
+    pub first_retry_delay: Duration,
+}
+
+/// How one call may spend time.
+#[derive(Debug, Clone, Copy)]
+pub struct SendPolicy {
+    /// When everything must be over, retries included.
+    pub deadline: Instant,
+    /// At most so many repetitions.
+    pub max_retries: u32,
+}
+
+/// A whole answer of the upstream.
+#[derive(Debug)]
+pub struct UpstreamAnswer {
+    /// The body of a 2xx answer, a JSON text without an `error` in it.
+    pub body: Vec<u8>,
+    /// The upstream's request id.
+    pub request_id: Option<String>,
+    /// How often the call was sent.
+    pub attempts: u32,
+    /// The memory that the answer and what is made from it may take; kept until it is stored.
+    pub reservation: Reservation,
+}
+
+/// A call that failed for good.
+#[derive(Debug, thiserror::Error)]
+#[error("the call failed after {attempts} attempts (upstream request id {})", request_id.as_deref().unwrap_or("none"))]
+pub struct FailedCall {
+    /// Why.
+    #[source]
+    pub error: UpstreamError,
+    /// How often the call was sent.
+    pub attempts: u32,
+    /// The upstream's request id, where it gave one.
+    pub request_id: Option<String>,
+}
+
+/// A client of one upstream.
+#[derive(Debug, Clone)]
+pub struct OpenAiClient {
+    http: reqwest::Client,
+    settings: OpenAiSettings,
+    memory: Memory,
+}
+
+impl OpenAiClient {
+    /// A client that bounds what its answers take by `memory`.
+    #[must_use]
+    pub fn new(http: reqwest::Client, settings: OpenAiSettings, memory: Memory) -> Self {
+        Self {
+            http,
+            settings,
+            memory,
+        }
+    }
+
+    /// The upstream's address, for those who fetch what it names.
+    #[must_use]
+    pub fn base_url(&self) -> &Url {
+        self.settings.endpoint.base_url()
+    }
+
+    /// The shared HTTP client.
+    #[must_use]
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// Whether `model` belongs in a call's body or is part of its address already.
+    #[must_use]
+    pub fn names_model_in_body(&self) -> bool {
+        self.settings.endpoint.names_model_in_body()
+    }
+
+    /// Sends a JSON body and reads the whole answer, with retries.
+    ///
+    /// # Errors
+    /// [`FailedCall`] with the last failure.
+    pub async fn post(
+        &self,
+        call: ApiCall,
+        model: &str,
+        body: &serde_json::Value,
+        policy: SendPolicy,
+    ) -> Result<UpstreamAnswer, FailedCall> {
+        let url = self.settings.endpoint.url(call, model);
+        let body = bytes::Bytes::from(body.to_string());
+        let mut attempts = 0;
+        loop {
+            let request = self
+                .http
+                .post(url.clone())
+                .headers(self.headers())
+                .header("content-type", "application/json")
+                .header("accept", "application/json")
+                .body(body.clone());
+            attempts += 1;
+            let outcome = within(policy.deadline, self.send(request)).await;
+            let failure = match outcome {
+                Ok((body, request_id, reservation)) => {
+                    return Ok(UpstreamAnswer {
+                        body,
+                        request_id,
+                        attempts,
+                        reservation,
+                    });
+                }
+                Err(failure) => failure,
+            };
+            let wait = retry::wait_before_next(&failure, attempts, &self.settings, policy);
+            let Some(wait) = wait else {
+                return Err(FailedCall {
+                    error: failure.error,
+                    attempts,
+                    request_id: failure.request_id,
+                });
+            };
+            tracing::info!(attempts, error = %failure.error, wait_ms = wait.as_millis(), "upstream call is sent again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Asks for the model list, which costs nothing: whether the address is right, the service
+    /// there and the key accepted. A server that has no such list is taken as ready.
+    ///
+    /// # Errors
+    /// [`UpstreamError`] with the reason why not.
+    pub async fn check(&self, deadline: Instant) -> Result<(), UpstreamError> {
+        let request = self
+            .http
+            .get(self.settings.endpoint.url(ApiCall::Models, ""))
+            .headers(self.headers());
+        let response = within(deadline, async {
+            request.send().await.map_err(retry::Failure::connection)
+        });
+        let status = response.await.map_err(|failure| failure.error)?.status();
+        match status.as_u16() {
+            401 | 403 => Err(UpstreamError::Misconfigured {
+                reason: "it refused the credentials",
+                status: status.as_u16(),
+            }),
+            500.. => Err(UpstreamError::ServerFault {
+                status: status.as_u16(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<(Vec<u8>, Option<String>, Reservation), retry::Failure> {
+        let response = request.send().await.map_err(retry::Failure::connection)?;
+        let status = response.status().as_u16();
+        let hints = retry::RetryHints::of(response.headers());
+        let request_id = request_id(response.headers());
+        let reservation = self.memory.reserve(response.content_length()).await;
+        let outcome = match read_body(response).await {
+            Err(error) => Err(error),
+            Ok(body) => match failure::find(status, &body) {
+                Some(error) => Err(error),
+                None => Ok(body),
+            },
+        };
+        match outcome {
+            Ok(body) => Ok((body, request_id, reservation)),
+            Err(error) => Err(retry::Failure {
+                error: retry::with_retry_after(error, hints),
+                status: Some(status),
+                hints,
+                request_id,
+            }),
+        }
+    }
+
+    /// The one place where the key is opened.
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Some(key) = &self.settings.api_key {
+            let (name, value) = match &self.settings.endpoint {
+                Endpoint::OpenAi { .. } => {
+                    (AUTHORIZATION, format!("Bearer {}", key.expose_secret()))
+                }
+                Endpoint::AzureDeployments { .. } | Endpoint::AzureV1 { .. } => (
+                    reqwest::header::HeaderName::from_static("api-key"),
+                    key.expose_secret().to_owned(),
+                ),
+            };
+            if let Ok(mut value) = HeaderValue::from_str(&value) {
+                value.set_sensitive(true);
+                headers.insert(name, value);
+            }
+        }
+        let organization = self.settings.organization.as_deref();
+        if let Some(Ok(organization)) = organization.map(HeaderValue::from_str) {
+            headers.insert("openai-organization", organization);
+        }
+        headers
+    }
+}
+
+/// Ends a step at the deadline.
+async fn within<T>(
+    deadline: Instant,
+    step: impl Future<Output = Result<T, retry::Failure>>,
+) -> Result<T, retry::Failure> {
+    tokio::time::timeout_at(deadline, step)
+        .await
+        .unwrap_or_else(|_| Err(retry::Failure::without_answer(UpstreamError::TimedOut)))
+}
+
+async fn read_body(mut response: reqwest::Response) -> Result<Vec<u8>, UpstreamError> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_RESPONSE_BYTES => {
+                return Err(UpstreamError::Malformed {
+                    reason: "its answer is longer than 256 MiB",
+                });
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) => return Err(UpstreamError::Broken(error.without_url())),
+        }
+    }
+}
+
+/// `x-request-id` at OpenAI, `apim-request-id` at Azure.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers
+        .get("x-request-id")
+        .or_else(|| headers.get("apim-request-id"))?;
+    let id = id.to_str().ok()?;
+    Some(id.chars().take(128).collect())
+}

@@ -1,0 +1,290 @@
+//! Work that outlives a request: from a prompt to stored images. Once the provider is asked, the
+//! work goes on whether the caller waits or not, for it is paid for.
+
+use crate::{
+    gallery::{Gallery, ImageEntry, ImageFacts, NewImage},
+    images::{
+        GeneratedImage, Generation, GenerationError, GenerationLimits, ImageGenerator,
+        ImageRequest, generate_all,
+    },
+    storage::StorageError,
+};
+use bytes::Bytes;
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+use time::OffsetDateTime;
+use tokio::{sync::Semaphore, time::Instant};
+use tokio_util::task::TaskTracker;
+
+/// When a caller that found no place may come again.
+const COME_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// Retries of a request that names no number.
+const DEFAULT_MAX_RETRIES: u32 = 2;
+
+/// How much at once, and how long.
+#[derive(Debug, Clone, Copy)]
+pub struct OperationSettings {
+    /// Generations at once.
+    pub max_concurrent: usize,
+    /// How long a request waits for a place before it is turned away.
+    pub longest_queue_time: Duration,
+    /// The provider's part ends here, whatever the caller allows.
+    pub longest_generation: Duration,
+    /// When a caller is told that the work goes on without them.
+    pub longest_wait: Duration,
+}
+
+impl Default for OperationSettings {
+    /// The platform cuts a request at 230 s
+    /// (<https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout>): the
+    /// provider's part ends well before, so that there is time to store.
+    fn default() -> Self {
+        Self {
+            max_concurrent: 64,
+            longest_queue_time: Duration::from_secs(2),
+            longest_generation: Duration::from_secs(200),
+            longest_wait: Duration::from_secs(220),
+        }
+    }
+}
+
+/// What to generate, for whom.
+#[derive(Debug, Clone)]
+pub struct GenerateCommand {
+    /// The pictures that are wanted.
+    pub request: ImageRequest,
+    /// Our request's id.
+    pub request_id: String,
+    /// Start of the addresses of a store that this process serves.
+    pub public_base_url: String,
+}
+
+/// Images that are made and stored.
+#[derive(Debug)]
+pub struct FinishedOperation {
+    /// At least one.
+    pub images: Vec<FinishedImage>,
+    /// Who made them.
+    pub provider: &'static str,
+    /// With which model.
+    pub model: String,
+    /// Calls to the provider, retries included.
+    pub attempts: u32,
+    /// What the provider counted.
+    pub usage: Option<Value>,
+    /// What the caller should know.
+    pub warnings: Vec<String>,
+}
+
+/// One stored image.
+#[derive(Debug)]
+pub struct FinishedImage {
+    /// As the gallery lists it.
+    pub entry: ImageEntry,
+    /// What the provider made of the prompt.
+    pub revised_prompt: Option<String>,
+    /// The encoded picture.
+    pub bytes: Bytes,
+}
+
+/// Why there are no stored images.
+#[derive(Debug, thiserror::Error)]
+pub enum OperationError {
+    /// Too much is being generated.
+    #[error("too many images are being generated")]
+    Busy {
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// No picture came.
+    #[error(transparent)]
+    Generation(#[from] GenerationError),
+    /// Pictures came, and are paid for, but some could not be stored.
+    #[error("an image was generated but could not be stored")]
+    NotStored {
+        /// Those that are stored.
+        stored: Vec<FinishedImage>,
+        /// Those that are not.
+        unstored: Vec<GeneratedImage>,
+        /// Why.
+        #[source]
+        source: StorageError,
+    },
+    /// It takes longer than a request can last; the images will be in the gallery.
+    #[error("the images take longer than a request can last")]
+    StillRunning,
+    /// The work broke off by a fault of ours.
+    #[error("the work broke off")]
+    Crashed(#[source] tokio::task::JoinError),
+}
+
+/// Runs generations, a bounded number at once.
+pub struct Operations {
+    generator: Arc<dyn ImageGenerator>,
+    gallery: Arc<Gallery>,
+    settings: OperationSettings,
+    places: Arc<Semaphore>,
+    running: TaskTracker,
+}
+
+impl Operations {
+    /// Generations by `generator` into `gallery`.
+    #[must_use]
+    pub fn new(
+        generator: Arc<dyn ImageGenerator>,
+        gallery: Arc<Gallery>,
+        settings: OperationSettings,
+    ) -> Self {
+        Self {
+            generator,
+            gallery,
+            places: Arc::new(Semaphore::new(settings.max_concurrent)),
+            settings,
+            running: TaskTracker::new(),
+        }
+    }
+
+    /// Generates and stores. A caller that goes away while waiting for a place cancels the work;
+    /// after that it is finished without them.
+    ///
+    /// # Errors
+    /// [`OperationError`].
+    pub async fn generate(
+        &self,
+        command: GenerateCommand,
+    ) -> Result<FinishedOperation, OperationError> {
+        let place = self.places.clone().acquire_owned();
+        let settings = self.settings;
+        let Ok(Ok(place)) = tokio::time::timeout(settings.longest_queue_time, place).await else {
+            return Err(OperationError::Busy {
+                retry_after: COME_AGAIN_AFTER,
+            });
+        };
+        let (generator, gallery) = (self.generator.clone(), self.gallery.clone());
+        let span = tracing::Span::current();
+        let work = async move {
+            let _place = place;
+            run(
+                generator.as_ref(),
+                &gallery,
+                command,
+                settings.longest_generation,
+            )
+            .await
+        };
+        let task = self
+            .running
+            .spawn(tracing::Instrument::instrument(work, span));
+        match tokio::time::timeout(settings.longest_wait, task).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => Err(OperationError::Crashed(panic)),
+            Err(_) => Err(OperationError::StillRunning),
+        }
+    }
+
+    /// Waits until all running work is done, or for `at_most`. True: nothing is left.
+    pub async fn finish(&self, at_most: Duration) -> bool {
+        self.running.close();
+        tokio::time::timeout(at_most, self.running.wait())
+            .await
+            .is_ok()
+    }
+}
+
+async fn run(
+    generator: &dyn ImageGenerator,
+    gallery: &Gallery,
+    command: GenerateCommand,
+    longest: Duration,
+) -> Result<FinishedOperation, OperationError> {
+    let started = Instant::now();
+    let options = &command.request.options;
+    let wanted = options.timeout;
+    let timeout = wanted.unwrap_or_else(|| generator.default_timeout(options));
+    let limits = GenerationLimits {
+        deadline: started + timeout.min(longest),
+        max_retries: options.max_retries.unwrap_or(DEFAULT_MAX_RETRIES),
+    };
+    let mut generation = generate_all(generator, &command.request, limits).await?;
+    if wanted.is_some_and(|wanted| wanted > longest) {
+        let longest = longest.as_millis();
+        let warning = format!("timeoutMs was capped at {longest}, all that a request can last");
+        generation.warnings.push(warning);
+    }
+    let model = generator.model(options);
+    tracing::info!(
+        prompt = ?command.request.prompt,
+        provider = generator.provider(),
+        model,
+        images = generation.images.len(),
+        attempts = generation.attempts,
+        elapsed_ms = started.elapsed().as_millis(),
+        "images generated"
+    );
+    store_all(gallery, &command, generator.provider(), model, generation).await
+}
+
+async fn store_all(
+    gallery: &Gallery,
+    command: &GenerateCommand,
+    provider: &'static str,
+    model: String,
+    generation: Generation,
+) -> Result<FinishedOperation, OperationError> {
+    let (mut stored, mut unstored, mut failure) = (Vec::new(), Vec::new(), None);
+    for picture in generation.images {
+        let image = new_image(command, provider, &model, &picture);
+        let now = OffsetDateTime::now_utc();
+        match gallery.add(&image, now, &command.public_base_url).await {
+            Ok(entry) => stored.push(FinishedImage {
+                entry,
+                revised_prompt: picture.revised_prompt,
+                bytes: picture.bytes,
+            }),
+            Err(error) => {
+                unstored.push(picture);
+                failure = Some(error);
+            }
+        }
+    }
+    match failure {
+        Some(source) => Err(OperationError::NotStored {
+            stored,
+            unstored,
+            source,
+        }),
+        None => Ok(FinishedOperation {
+            images: stored,
+            provider,
+            model,
+            attempts: generation.attempts,
+            usage: generation.usage,
+            warnings: generation.warnings,
+        }),
+    }
+}
+
+fn new_image(
+    command: &GenerateCommand,
+    provider: &str,
+    model: &str,
+    picture: &GeneratedImage,
+) -> NewImage {
+    let (width, height) = picture.dimensions;
+    NewImage {
+        bytes: picture.bytes.clone(),
+        format: picture.format,
+        prompt: command.request.prompt.clone(),
+        facts: ImageFacts {
+            revised_prompt: picture.revised_prompt.clone(),
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            size: format!("{width}x{height}"),
+            quality: command.request.options.quality.clone(),
+            seed: picture.seed,
+            request_id: command.request_id.clone(),
+            upstream_request_id: picture.upstream_request_id.clone(),
+        },
+    }
+}

@@ -1,0 +1,143 @@
+//! The one path table, and what every request passes: normal paths, a request id, one log line,
+//! errors as problem documents, CORS.
+
+mod cross_origin;
+mod observe;
+
+use crate::{
+    app::{App, Service},
+    error::ApiError,
+    routes,
+};
+use axum::{
+    Router,
+    extract::Request,
+    http::{Method, Uri, uri::PathAndQuery},
+    middleware::{from_fn, map_request},
+    response::Response,
+    routing::{MethodRouter, any, get, post},
+};
+use std::sync::Arc;
+
+/// One function: a folder of the Functions app and a path of the service.
+pub struct Function {
+    /// The folder with its `function.json`.
+    pub folder: &'static str,
+    /// The route below `/api/`, as the folder's `function.json` has it.
+    pub route: &'static str,
+    /// Its methods.
+    pub methods: &'static [Method],
+    handler: fn() -> MethodRouter<Arc<App>>,
+}
+
+/// Every function; a test holds this table and the folders against each other.
+pub const FUNCTIONS: &[Function] = &[
+    Function {
+        folder: "generateImage",
+        route: "generateImage",
+        methods: &[Method::POST],
+        handler: || post(routes::generate_image::handle),
+    },
+    Function {
+        folder: "getImages",
+        route: "getImages",
+        methods: &[Method::GET],
+        handler: || get(routes::get_images::handle),
+    },
+    Function {
+        folder: "getChatGPTSuggestion",
+        route: "getChatGPTSuggestion",
+        methods: &[Method::GET],
+        handler: || get(routes::get_chatgpt_suggestion::handle),
+    },
+    Function {
+        folder: "generateSASToken",
+        route: "generateSASToken",
+        methods: &[Method::GET],
+        handler: || get(routes::generate_sas_token::handle),
+    },
+    Function {
+        folder: "health",
+        route: "health",
+        methods: &[Method::GET],
+        handler: || get(routes::health::handle),
+    },
+    Function {
+        folder: "files",
+        route: "files/{*path}",
+        methods: &[Method::GET, Method::HEAD],
+        handler: || get(routes::files::handle),
+    },
+];
+
+/// All paths of a service.
+pub fn router(service: &Service) -> Router {
+    let functions = match service {
+        Service::Ready(app) => {
+            let routes = FUNCTIONS.iter().fold(Router::new(), |router, function| {
+                let handler = (function.handler)().fallback(|| wrong_method(function));
+                router.route(&normal_path(function), handler)
+            });
+            routes.with_state(app.clone())
+        }
+        Service::Misconfigured => FUNCTIONS.iter().fold(Router::new(), |router, function| {
+            let refuse = || async { ApiError::misconfigured() };
+            router.route(&normal_path(function), any(refuse))
+        }),
+    };
+    let functions =
+        functions.fallback(|| async { ApiError::not_found("there is no function at this path") });
+    let functions = match service {
+        Service::Ready(app) => cross_origin::allow(functions, &app.cors_origins),
+        Service::Misconfigured => functions,
+    };
+    let observed = functions.layer(from_fn(observe::observe));
+    // The host's probe asks for `/` every 25 ms while it waits, and every few seconds later:
+    // it is answered ahead of everything else.
+    let routes = Router::new()
+        .route("/", get(routes::root::handle))
+        .fallback_service(observed);
+    // Middleware of a router runs behind its matching, so the paths are made normal around it.
+    Router::new()
+        .fallback_service(routes)
+        .layer(map_request(normalize_path))
+}
+
+/// `wrong_method` borrows from the static table.
+async fn wrong_method(function: &'static Function) -> ApiError {
+    let methods: Vec<&str> = function.methods.iter().map(Method::as_str).collect();
+    ApiError::method_not_allowed(&methods.join(", "))
+}
+
+fn normal_path(function: &Function) -> String {
+    match function.route.split_once('/') {
+        None => format!("/api/{}", function.route.to_ascii_lowercase()),
+        Some((name, rest)) => format!("/api/{}/{rest}", name.to_ascii_lowercase()),
+    }
+}
+
+/// The host matches paths in any letter case and with a trailing slash, and passes them on as
+/// they were typed. Lower-cases `/api/<function>`, the part that is not a value.
+async fn normalize_path(mut request: Request) -> Result<Request, Response> {
+    let path = request.uri().path();
+    let trimmed = match path.trim_end_matches('/') {
+        "" => "/",
+        trimmed => trimmed,
+    };
+    let fixed_part_ends = trimmed.match_indices('/').nth(2).map(|(index, _)| index);
+    let (fixed, rest) = trimmed.split_at(fixed_part_ends.unwrap_or(trimmed.len()));
+    let normal = fixed.to_ascii_lowercase() + rest;
+    if normal != path {
+        let with_query = match request.uri().query() {
+            Some(query) => format!("{normal}?{query}"),
+            None => normal,
+        };
+        let mut parts = request.uri().clone().into_parts();
+        // A part of a URI that was valid stays valid in lower case.
+        parts.path_and_query = PathAndQuery::try_from(with_query).ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    Ok(request)
+}

@@ -1,0 +1,59 @@
+//! What happens around each request: its id, a span and one log line for it, panics caught,
+//! errors written out.
+
+use crate::{error::ApiError, error::take_error, routes::request_id::RequestId};
+use axum::{
+    extract::{MatchedPath, Request},
+    http::{HeaderName, HeaderValue, header::X_CONTENT_TYPE_OPTIONS},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use std::{panic::AssertUnwindSafe, time::Instant};
+use tracing::Instrument;
+
+const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Runs a request within all that. The log has the route's pattern and never the address as it
+/// was typed, which may hold a function key or a signature.
+pub(super) async fn observe(mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = RequestId::of(request.headers());
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", MatchedPath::as_str)
+        .to_owned();
+    let span = tracing::info_span!("request", id = id.as_str());
+    request.extensions_mut().insert(id.clone());
+    let run = AssertUnwindSafe(next.run(request)).catch_unwind();
+    async {
+        let answer = run.await;
+        let mut response = answer.unwrap_or_else(|_| ApiError::internal().into_response());
+        if let Some(error) = take_error(&mut response) {
+            error.log();
+            let other_headers = std::mem::take(response.headers_mut());
+            response = error.to_response(id.as_str());
+            let from_layers = other_headers
+                .into_iter()
+                .filter_map(|(name, value)| Some((name?, value)));
+            for (name, value) in from_layers {
+                response.headers_mut().entry(name).or_insert(value);
+            }
+        }
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+            response.headers_mut().insert(REQUEST_ID_HEADER, value);
+        }
+        let nosniff = HeaderValue::from_static("nosniff");
+        response
+            .headers_mut()
+            .insert(X_CONTENT_TYPE_OPTIONS, nosniff);
+        let status = response.status().as_u16();
+        let elapsed_ms = started.elapsed().as_millis();
+        tracing::info!(%method, route, status, elapsed_ms, "request");
+        response
+    }
+    .instrument(span)
+    .await
+}

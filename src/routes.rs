@@ -1,0 +1,12 @@
+//! One file for each function, named like its folder: take the request apart, call a
+//! capability, answer.
+
+pub mod base_url;
+pub mod files;
+pub mod generate_image;
+pub mod generate_sas_token;
+pub mod get_chatgpt_suggestion;
+pub mod get_images;
+pub mod health;
+pub mod request_id;
+pub mod root;

@@ -1,0 +1,203 @@
+//! `POST /api/generateImage`: from a prompt to stored images.
+
+use super::{base_url::public_base_url, request_id::RequestId};
+use crate::{
+    app::App,
+    error::ApiError,
+    images::{AnswerOptions, ParsedRequest, ResponseFormat, parse_request},
+    operations::{FinishedImage, FinishedOperation, GenerateCommand},
+};
+use axum::{
+    Extension,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{
+        HeaderMap,
+        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
+    },
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// The original's answer, word for word.
+const MESSAGE: &str = "Image uploaded successfully";
+
+/// The longest prompt, each character as two `\u` escapes, and the other fields.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// Answers with the original's text, or with JSON for those who ask for it.
+///
+/// # Errors
+/// 400, 413 and 415 for requests that cannot be read; what the provider and the store do.
+pub async fn handle(
+    State(app): State<Arc<App>>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let fields = read_object(&parts.headers, body).await?;
+    let ParsedRequest {
+        image,
+        answer,
+        warnings,
+    } = parse_request(fields, app.max_images)?;
+    let command = GenerateCommand {
+        request: image,
+        request_id: id.as_str().to_owned(),
+        public_base_url: public_base_url(&app, &parts.headers),
+    };
+    let mut finished = app.operations.generate(command).await?;
+    if !wants_json(&parts.headers) {
+        return Ok(([(CACHE_CONTROL, "no-store")], MESSAGE).into_response());
+    }
+    finished.warnings.splice(0..0, warnings);
+    let body = answer_json(&finished, &answer, &id).to_string();
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, body).into_response())
+}
+
+async fn read_object(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, ApiError> {
+    if !is_json(headers) {
+        return Err(ApiError::unsupported_type());
+    }
+    let too_large = || ApiError::too_large(MAX_BODY_BYTES);
+    let body = to_bytes(body, MAX_BODY_BYTES)
+        .await
+        .map_err(|_| too_large())?;
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err(ApiError::unreadable("the body is empty"));
+    }
+    match serde_json::from_slice(&body) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(ApiError::unreadable("the body is JSON but no object")),
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            let detail = format!("the body is not JSON: line {line}, column {column}");
+            Err(ApiError::unreadable(&detail))
+        }
+    }
+}
+
+/// JSON is read under its own types, under none, and under the form type that `curl -d` sends.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return true;
+    };
+    let text = value.to_str().unwrap_or("unreadable");
+    let kind = text.split(';').next().unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    let names = [
+        "",
+        "application/json",
+        "text/json",
+        "application/x-www-form-urlencoded",
+    ];
+    names.contains(&kind.as_str()) || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+/// Only those who name JSON get it: front ends send `*/*` and expect the original's text.
+fn wants_json(headers: &HeaderMap) -> bool {
+    let accepts = headers.get_all(ACCEPT).iter();
+    accepts
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .any(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let is_json = parts
+                .next()
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+            let is_refused =
+                parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+            is_json && !is_refused
+        })
+}
+
+fn answer_json(finished: &FinishedOperation, options: &AnswerOptions, id: &RequestId) -> Value {
+    let images: Vec<Value> = finished
+        .images
+        .iter()
+        .map(|image| image_json(image, options.response_format))
+        .collect();
+    let first_size = finished
+        .images
+        .first()
+        .and_then(|image| image.entry.size.clone());
+    let mut object = json!({
+        "provider": finished.provider,
+        "model": finished.model,
+        "size": first_size,
+        "attemptCount": finished.attempts,
+        "requestId": id.as_str(),
+    });
+    if let Some(usage) = &finished.usage {
+        object["usage"] = usage.clone();
+    }
+    json!({
+        "message": MESSAGE,
+        options.output_key.as_str(): images,
+        "object": object,
+        "warnings": finished.warnings,
+    })
+}
+
+fn image_json(image: &FinishedImage, format: ResponseFormat) -> Value {
+    let mut json = json!({
+        "id": image.entry.id,
+        "url": image.entry.url,
+        "name": image.entry.name,
+        "contentType": image.entry.content_type,
+        "sizeBytes": image.entry.size_bytes,
+    });
+    if let Some(revised_prompt) = &image.revised_prompt {
+        json["revisedPrompt"] = revised_prompt.as_str().into();
+    }
+    if format == ResponseFormat::B64Json {
+        json["b64_json"] = BASE64_STANDARD.encode(&image.bytes).into();
+    }
+    json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: axum::http::HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn json_is_for_those_who_name_it() {
+        for (accept, expected) in [
+            ("*/*", false),
+            ("text/plain", false),
+            ("application/*", false),
+            ("application/json;q=0, */*", false),
+            ("application/json", true),
+            ("text/html, Application/JSON; charset=utf-8, */*", true),
+        ] {
+            assert_eq!(wants_json(&headers(ACCEPT, accept)), expected, "{accept}");
+        }
+        assert!(!wants_json(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn json_is_read_under_its_own_types_none_and_curls() {
+        for (kind, expected) in [
+            ("application/json", true),
+            ("application/json; charset=utf-8", true),
+            ("application/problem+json", true),
+            ("application/x-www-form-urlencoded", true),
+            ("text/plain", false),
+            ("multipart/form-data; boundary=x", false),
+            ("image/png", false),
+        ] {
+            assert_eq!(is_json(&headers(CONTENT_TYPE, kind)), expected, "{kind}");
+        }
+        assert!(is_json(&HeaderMap::new()));
+    }
+}

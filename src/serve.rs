@@ -1,0 +1,79 @@
+//! Serving a listener until it is time to stop, and stopping without losing paid work.
+
+use crate::{app::Service, router};
+use axum::serve::ListenerExt;
+use std::{future::Future, io, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::Notify};
+
+/// Platforms kill what is left 30 s after they asked it to stop.
+const SHUTDOWN_TIME: Duration = Duration::from_secs(25);
+
+/// Serves until `stop` is done, then takes no new connections, lets requests and generations
+/// finish, for 25 s at the most, and returns.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+    service: Arc<Service>,
+) -> io::Result<()> {
+    let stopping = Arc::new(Notify::new());
+    let signal = stopping.clone();
+    let router = router::router(&service);
+    // An answer's head and body are two writes: Nagle's algorithm would hold the second one back
+    // until the first is acknowledged, which takes a waiting peer 40 ms.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+        stop.await;
+        tracing::info!("stopping: no new requests, running work is finished");
+        signal.notify_one();
+    });
+    let grace_is_over = async {
+        stopping.notified().await;
+        let finished = async {
+            if let Service::Ready(app) = service.as_ref() {
+                app.operations.finish(SHUTDOWN_TIME).await;
+            }
+            // A caller that reads slowly, or an open connection, must not hold us forever.
+            std::future::pending::<()>().await;
+        };
+        let _ = tokio::time::timeout(SHUTDOWN_TIME, finished).await;
+    };
+    tokio::select! {
+        served = server => {
+            served?;
+            if let Service::Ready(app) = service.as_ref() {
+                app.operations.finish(SHUTDOWN_TIME).await;
+            }
+        }
+        () = grace_is_over => tracing::warn!("stopped with requests still open"),
+    }
+    Ok(())
+}
+
+/// Watches for SIGTERM and SIGINT from this call on; the future is done when one has come.
+///
+/// # Errors
+/// When the process cannot watch its signals.
+pub fn told_to_stop() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+    }
+    #[cfg(windows)]
+    {
+        let mut interrupt = tokio::signal::windows::ctrl_c()?;
+        Ok(async move { drop(interrupt.recv().await) })
+    }
+}

@@ -1,0 +1,204 @@
+//! Where bytes lie: one interface to put, get, list and sign blobs in two containers, over
+//! Azure Blob Storage ([`azure`]) and over a folder ([`directory`]). What an image is called
+//! and what it knows is the gallery's business, not this room's.
+
+pub mod azure;
+pub mod directory;
+
+use crate::sas::SasTerms;
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use time::OffsetDateTime;
+
+/// The two containers that the program knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    /// Images and thumbnails; readable by whoever has a signature.
+    Images,
+    /// What the program remembers; nobody is ever given a signature for it.
+    State,
+}
+
+/// A blob's user metadata: lower-case names, ASCII values.
+pub type Metadata = BTreeMap<String, String>;
+
+/// A blob to be written.
+#[derive(Debug, Clone)]
+pub struct NewBlob {
+    /// The whole content.
+    pub bytes: Bytes,
+    /// Its media type.
+    pub content_type: String,
+    /// Its metadata; together at most 8 KB (the service's limit).
+    pub metadata: Metadata,
+}
+
+/// What a write does with a blob that already has the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutMode {
+    /// Fails with [`StorageError::AlreadyExists`] (`If-None-Match: *`).
+    Create,
+    /// Replaces it.
+    Overwrite,
+}
+
+/// What a list tells of one blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobItem {
+    /// The whole name, exactly as it is stored.
+    pub name: String,
+    /// Length of the content.
+    pub size_bytes: u64,
+    /// Media type.
+    pub content_type: String,
+    /// When it was last written.
+    pub last_modified: OffsetDateTime,
+    /// User metadata.
+    pub metadata: Metadata,
+}
+
+/// A blob with its content.
+#[derive(Debug, Clone)]
+pub struct StoredBlob {
+    /// The whole content.
+    pub bytes: Bytes,
+    /// Media type.
+    pub content_type: String,
+    /// User metadata.
+    pub metadata: Metadata,
+}
+
+/// Which part of a container to list.
+#[derive(Debug, Clone, Default)]
+pub struct ListQuery {
+    /// Only names that start so; empty for all.
+    pub prefix: String,
+    /// Where an earlier page ended ([`BlobPage::next_marker`]).
+    pub marker: Option<String>,
+    /// At most so many items, 1 to 5000; the store may give fewer.
+    pub max_results: Option<u32>,
+    /// Whether names with a further `/` are listed or only their folders.
+    pub depth: ListDepth,
+}
+
+/// How deep a list goes below its prefix.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ListDepth {
+    /// Every blob.
+    #[default]
+    Whole,
+    /// Blobs without a further `/`, and the folders of the others ([`BlobPage::folders`]).
+    OneLevel,
+}
+
+/// One page of a list, in ascending order of the names' UTF-8 bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BlobPage {
+    /// The blobs.
+    pub items: Vec<BlobItem>,
+    /// With [`ListDepth::OneLevel`]: prefixes that end in `/` and have blobs below them.
+    pub folders: Vec<String>,
+    /// Present while there is more; pass it to the next [`ListQuery`].
+    pub next_marker: Option<String>,
+}
+
+/// What a signature is asked for. The state container cannot be named here.
+#[derive(Debug, Clone, Copy)]
+pub enum SignedResource<'a> {
+    /// One blob of the images container.
+    Image(&'a str),
+    /// The images container.
+    ImagesContainer,
+    /// The whole account (an account SAS); only a store that is an account has it.
+    Account,
+}
+
+/// What went wrong in a store, as far as a caller can act on it.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// [`PutMode::Create`] met a blob of that name.
+    #[error("a blob of that name already exists")]
+    AlreadyExists,
+    /// There is no such blob.
+    #[error("there is no such blob")]
+    NotFound,
+    /// The name cannot be stored: empty, too long, or not a clean relative path.
+    #[error("{name:?} is not a blob name: {reason}")]
+    InvalidName {
+        /// The refused name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// This store has no such signature.
+    #[error("this store has no account to sign for")]
+    CannotSign,
+    /// The service refused the account's credentials.
+    #[error("the storage account refused the credentials while trying to {step}")]
+    Denied {
+        /// What was tried.
+        step: &'static str,
+        /// The service's answer.
+        #[source]
+        source: BoxError,
+    },
+    /// The store failed, after retries where they make sense.
+    #[error("storage failed to {step}")]
+    Failed {
+        /// What was tried.
+        step: &'static str,
+        /// The cause.
+        #[source]
+        source: BoxError,
+    },
+}
+
+/// A cause whose type does not matter to the caller.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl StorageError {
+    /// Wraps a cause with the step that it stopped.
+    pub(crate) fn failed(step: &'static str, source: impl Into<BoxError>) -> Self {
+        Self::Failed {
+            step,
+            source: source.into(),
+        }
+    }
+}
+
+/// A store of blobs. Containers are made when they are missing.
+#[async_trait]
+pub trait BlobStore: Send + Sync {
+    /// Writes a whole blob; it is there completely or not at all.
+    async fn put(
+        &self,
+        container: Container,
+        name: &str,
+        blob: NewBlob,
+        mode: PutMode,
+    ) -> Result<(), StorageError>;
+
+    /// Reads a whole blob.
+    async fn get(&self, container: Container, name: &str) -> Result<StoredBlob, StorageError>;
+
+    /// Lists one page; a missing container is an empty one.
+    async fn list(&self, container: Container, query: &ListQuery)
+    -> Result<BlobPage, StorageError>;
+
+    /// Makes a signature as a query string without `?`.
+    ///
+    /// # Errors
+    /// [`StorageError::CannotSign`] where the store has no such signature.
+    fn sign(&self, resource: SignedResource<'_>, terms: &SasTerms) -> Result<String, StorageError>;
+
+    /// The percent-encoded address of an image without a signature. `public_base_url`
+    /// (scheme, host, port, no slash at the end) is used by stores that this process serves.
+    fn image_url(&self, name: &str, public_base_url: &str) -> String;
+
+    /// Over which protocols this store's signatures may be used.
+    fn protocol(&self) -> crate::sas::SasProtocol;
+
+    /// Says in a few words which store this is, without secrets.
+    fn describe(&self) -> String;
+}

@@ -1,0 +1,179 @@
+//! How requests reach the account: what Microsoft's pipeline is told (transport, retries,
+//! `Cache-Control`), and the list request, which goes around it.
+
+use super::{AzureSettings, RetrySettings, list_xml, map_status, own_terms, transport};
+use crate::{
+    sas::{SasProtocol, SasResource, SharedKey, VERSION, service_sas},
+    storage::{BlobPage, ListDepth, ListQuery, StorageError},
+};
+use async_trait::async_trait;
+use azure_core::{
+    ClientOptions, Context, Policy, PolicyResult, Request, RetryOptions, RetryPolicy,
+    TransportOptions,
+};
+use std::{sync::Arc, time::Duration};
+
+/// Names are unique and never written again, so what a browser has it may keep.
+const CACHE_CONTROL: &str = "private, max-age=31536000, immutable";
+
+/// A `Retry-After` beyond this is not worth a waiting caller's time.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+pub(super) fn client_options(http: &reqwest::Client, settings: &AzureSettings) -> ClientOptions {
+    let transport = transport::SharedTransport {
+        http: http.clone(),
+        timeout: settings.request_timeout,
+    };
+    let mut options = ClientOptions::new(TransportOptions::new(Arc::new(transport)))
+        .retry(RetryOptions::custom(Arc::new(Retries(settings.retries))));
+    options
+        .per_call_policies_mut()
+        .push(Arc::new(BlobCacheControl));
+    options
+}
+
+/// Few retries with bounded waits.
+#[derive(Debug)]
+struct Retries(RetrySettings);
+
+#[async_trait]
+impl RetryPolicy for Retries {
+    fn is_expired(&self, _since_start: Duration, retry_count: u32) -> bool {
+        retry_count >= self.0.max_retries
+    }
+
+    fn sleep_duration(&self, retry_count: u32) -> Duration {
+        delay(&self.0, retry_count)
+    }
+
+    async fn wait(
+        &self,
+        _error: &azure_core::Error,
+        retry_count: u32,
+        retry_after: Option<Duration>,
+    ) {
+        let asked = retry_after.unwrap_or_default().min(LONGEST_WAIT);
+        tokio::time::sleep(self.sleep_duration(retry_count).max(asked)).await;
+    }
+}
+
+/// The wait before retry number `retry_count`, counted from 1.
+fn delay(settings: &RetrySettings, retry_count: u32) -> Duration {
+    settings.first_delay * 2u32.saturating_pow(retry_count.saturating_sub(1))
+}
+
+/// Adds the header that the crate's builders have no method for. It stands before the signing
+/// step, since the signature covers it.
+#[derive(Debug)]
+struct BlobCacheControl;
+
+#[async_trait]
+impl Policy for BlobCacheControl {
+    async fn send(
+        &self,
+        context: &Context,
+        request: &mut Request,
+        next: &[Arc<dyn Policy>],
+    ) -> PolicyResult {
+        let writes_a_blob = request
+            .headers()
+            .get_optional_str(&azure_core::headers::BLOB_TYPE)
+            .is_some();
+        if writes_a_blob {
+            request.insert_header("x-ms-blob-cache-control", CACHE_CONTROL);
+        }
+        match next {
+            [first, rest @ ..] => first.send(context, request, rest).await,
+            [] => Err(azure_core::Error::message(
+                azure_core::error::ErrorKind::Other,
+                "the pipeline ends without a transport",
+            )),
+        }
+    }
+}
+
+/// Lists one page with a signature that allows just that. `None`: there is no such container.
+///
+/// # Errors
+/// [`StorageError`] after the retries.
+pub(super) async fn list(
+    http: &reqwest::Client,
+    settings: &AzureSettings,
+    key: &SharedKey,
+    container: &str,
+    query: &ListQuery,
+) -> Result<Option<BlobPage>, StorageError> {
+    let mut attempt = 0;
+    loop {
+        match list_once(http, settings, key, container, query).await {
+            Err(StorageError::Failed { .. }) if attempt < settings.retries.max_retries => {
+                attempt += 1;
+                tokio::time::sleep(delay(&settings.retries, attempt)).await;
+            }
+            Err(StorageError::NotFound) => return Ok(None),
+            other => return other.map(Some),
+        }
+    }
+}
+
+async fn list_once(
+    http: &reqwest::Client,
+    settings: &AzureSettings,
+    key: &SharedKey,
+    container: &str,
+    query: &ListQuery,
+) -> Result<BlobPage, StorageError> {
+    const STEP: &str = "list the container";
+    let failed = |error: reqwest::Error| StorageError::failed(STEP, error.without_url());
+    let response = http
+        .get(list_url(settings, key, container, query)?)
+        .header("x-ms-version", VERSION)
+        .timeout(settings.request_timeout)
+        .send()
+        .await
+        .map_err(failed)?;
+    let status = response.status();
+    if !status.is_success() {
+        let code = response.headers().get("x-ms-error-code");
+        let code = code.and_then(|code| code.to_str().ok());
+        return Err(map_status(STEP, status.as_u16(), code));
+    }
+    let body = response.bytes().await.map_err(failed)?;
+    list_xml::parse_page(&body).map_err(|error| StorageError::failed(STEP, error))
+}
+
+fn list_url(
+    settings: &AzureSettings,
+    key: &SharedKey,
+    container: &str,
+    query: &ListQuery,
+) -> Result<url::Url, StorageError> {
+    let protocol = match settings.endpoint.scheme() {
+        "http" => SasProtocol::HttpsAndHttp,
+        _ => SasProtocol::Https,
+    };
+    let signature = service_sas(
+        key,
+        SasResource::Container { container },
+        &own_terms("l", protocol),
+    );
+    let endpoint = super::endpoint_text(&settings.endpoint);
+    let mut url = url::Url::parse(&format!("{endpoint}/{container}?{signature}"))
+        .map_err(|error| StorageError::failed("address the container", error))?;
+    url.query_pairs_mut()
+        .append_pair("restype", "container")
+        .append_pair("comp", "list")
+        .append_pair("include", "metadata")
+        .append_pair("prefix", &query.prefix);
+    if let Some(marker) = &query.marker {
+        url.query_pairs_mut().append_pair("marker", marker);
+    }
+    if query.depth == ListDepth::OneLevel {
+        url.query_pairs_mut().append_pair("delimiter", "/");
+    }
+    if let Some(max_results) = query.max_results {
+        url.query_pairs_mut()
+            .append_pair("maxresults", &max_results.to_string());
+    }
+    Ok(url)
+}

@@ -1,0 +1,254 @@
+//! A folder as a blob store, for a start without any account: a blob is a file under its own
+//! name, its media type and metadata lie beside it in a tree of small JSON files. Writes are
+//! temporary file, fsync, link or rename, so a blob is there whole or not at all.
+
+mod file;
+mod key;
+mod list;
+mod name;
+mod properties;
+
+use super::{
+    BlobPage, BlobStore, Container, ListQuery, NewBlob, PutMode, SignedResource, StorageError,
+    StoredBlob,
+};
+use crate::sas::{
+    SasProtocol, SasRejection, SasResource, SasTerms, SharedKey, encode_blob_path, service_sas,
+    verify_service_sas,
+};
+use async_trait::async_trait;
+use properties::Properties;
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+};
+use time::OffsetDateTime;
+
+/// The container's name in the signatures of this store; its files are the images'.
+const SIGNED_CONTAINER: &str = "images";
+
+/// Where the folder store keeps everything.
+#[derive(Debug, Clone)]
+pub struct DirectorySettings {
+    /// The store's own folder; made when it is missing.
+    pub root: PathBuf,
+}
+
+/// A blob store in a folder.
+#[derive(Debug, Clone)]
+pub struct DirectoryStore {
+    root: PathBuf,
+    key: SharedKey,
+}
+
+/// A file that is ready to be served.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// The content, at its start.
+    pub file: tokio::fs::File,
+    /// Its length.
+    pub size_bytes: u64,
+    /// Its media type.
+    pub content_type: String,
+    /// A strong entity tag, with its quotes: a blob's content never changes without it.
+    pub etag: String,
+    /// When it was written.
+    pub last_modified: OffsetDateTime,
+}
+
+/// Why a file is not given away.
+#[derive(Debug, thiserror::Error)]
+pub enum RejectedFile {
+    /// The signature does not open it.
+    #[error(transparent)]
+    Signature(#[from] SasRejection),
+    /// It is not there or cannot be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl DirectoryStore {
+    /// Opens the folder, making it and its signing key when they are missing.
+    ///
+    /// # Errors
+    /// [`StorageError::Failed`] when the folder or its key cannot be read or written.
+    pub fn open(settings: &DirectorySettings) -> Result<Self, StorageError> {
+        let failed = |error: io::Error| StorageError::failed("open the storage folder", error);
+        for part in ["images", "state", "properties", "incoming"] {
+            std::fs::create_dir_all(settings.root.join(part)).map_err(failed)?;
+        }
+        let key = key::read_or_create(&settings.root).map_err(failed)?;
+        Ok(Self {
+            root: settings.root.clone(),
+            key,
+        })
+    }
+
+    /// Opens an image for whoever has a signature for it that is valid at `now`.
+    ///
+    /// # Errors
+    /// [`RejectedFile`] for a signature that does not open `name`, or a file that is not there.
+    pub async fn open_signed_image(
+        &self,
+        name: &str,
+        query: &HashMap<String, String>,
+        now: OffsetDateTime,
+    ) -> Result<OpenFile, RejectedFile> {
+        verify_service_sas(&self.key, SIGNED_CONTAINER, name, query, now)?;
+        Ok(self.open_image(name).await?)
+    }
+
+    async fn open_image(&self, name: &str) -> Result<OpenFile, StorageError> {
+        let path = self.data_path(Container::Images, name)?;
+        let properties_path = self.properties_path(Container::Images, name)?;
+        blocking(move || open_file(&path, &properties_path))
+            .await
+            .map_err(|error| not_found_or("open a file", error))
+    }
+
+    fn data_path(&self, container: Container, name: &str) -> Result<PathBuf, StorageError> {
+        Ok(self
+            .container_path(container)
+            .join(name::relative_path(name)?))
+    }
+
+    fn properties_path(&self, container: Container, name: &str) -> Result<PathBuf, StorageError> {
+        let mut path = self
+            .properties_root(container)
+            .join(name::relative_path(name)?)
+            .into_os_string();
+        path.push(".json");
+        Ok(path.into())
+    }
+
+    fn container_path(&self, container: Container) -> PathBuf {
+        self.root.join(container_folder(container))
+    }
+
+    fn properties_root(&self, container: Container) -> PathBuf {
+        self.root
+            .join("properties")
+            .join(container_folder(container))
+    }
+}
+
+#[async_trait]
+impl BlobStore for DirectoryStore {
+    async fn put(
+        &self,
+        container: Container,
+        name: &str,
+        blob: NewBlob,
+        mode: PutMode,
+    ) -> Result<(), StorageError> {
+        let write = file::Write {
+            incoming: self.root.join("incoming"),
+            data_path: self.data_path(container, name)?,
+            properties_path: self.properties_path(container, name)?,
+            blob,
+            mode,
+        };
+        blocking(move || write.run())
+            .await
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => StorageError::AlreadyExists,
+                _ => StorageError::failed("write a file", error),
+            })
+    }
+
+    async fn get(&self, container: Container, name: &str) -> Result<StoredBlob, StorageError> {
+        let path = self.data_path(container, name)?;
+        let properties_path = self.properties_path(container, name)?;
+        blocking(move || {
+            let bytes = std::fs::read(&path)?.into();
+            let properties = Properties::read(&properties_path, &path);
+            Ok(StoredBlob {
+                bytes,
+                content_type: properties.content_type,
+                metadata: properties.metadata,
+            })
+        })
+        .await
+        .map_err(|error| not_found_or("read a file", error))
+    }
+
+    async fn list(
+        &self,
+        container: Container,
+        query: &ListQuery,
+    ) -> Result<BlobPage, StorageError> {
+        let lister = list::Lister {
+            data_root: self.container_path(container),
+            properties_root: self.properties_root(container),
+            query: query.clone(),
+        };
+        blocking(move || lister.run())
+            .await
+            .map_err(|error| StorageError::failed("list the storage folder", error))
+    }
+
+    fn sign(&self, resource: SignedResource<'_>, terms: &SasTerms) -> Result<String, StorageError> {
+        let container = SIGNED_CONTAINER;
+        let resource = match resource {
+            SignedResource::Image(blob) => SasResource::Blob { container, blob },
+            SignedResource::ImagesContainer => SasResource::Container { container },
+            SignedResource::Account => return Err(StorageError::CannotSign),
+        };
+        Ok(service_sas(&self.key, resource, terms))
+    }
+
+    fn image_url(&self, name: &str, public_base_url: &str) -> String {
+        format!("{public_base_url}/api/files/{}", encode_blob_path(name))
+    }
+
+    fn protocol(&self) -> SasProtocol {
+        SasProtocol::HttpsAndHttp
+    }
+
+    fn describe(&self) -> String {
+        format!("folder {}", self.root.display())
+    }
+}
+
+fn open_file(path: &Path, properties_path: &Path) -> io::Result<OpenFile> {
+    let file = std::fs::File::open(path)?;
+    let attributes = file.metadata()?;
+    if !attributes.is_file() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let last_modified = OffsetDateTime::from(attributes.modified()?);
+    let (nanos, size_bytes) = (last_modified.unix_timestamp_nanos(), attributes.len());
+    Ok(OpenFile {
+        file: tokio::fs::File::from_std(file),
+        size_bytes,
+        content_type: Properties::read(properties_path, path).content_type,
+        etag: format!("\"{nanos:x}-{size_bytes:x}\""),
+        last_modified,
+    })
+}
+
+fn container_folder(container: Container) -> &'static str {
+    match container {
+        Container::Images => "images",
+        Container::State => "state",
+    }
+}
+
+fn not_found_or(step: &'static str, error: io::Error) -> StorageError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => {
+            StorageError::NotFound
+        }
+        _ => StorageError::failed(step, error),
+    }
+}
+
+/// Runs file work off the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|panic| Err(io::Error::other(panic)))
+}

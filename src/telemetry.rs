@@ -1,0 +1,54 @@
+//! The log: one line for each event on standard output, JSON under the Functions host (which
+//! reads lines), plain text for people.
+
+use crate::config::Mode;
+use std::io::IsTerminal;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::{LevelFilter, Targets, filter_fn},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
+
+/// These crates write credentials at debug level: `azure_core` up to 0.21 logs the authorization
+/// header (RUSTSEC-2026-0275). Whatever is asked for, they stay above it.
+const FLOORED: [&str; 3] = ["azure_core", "azure_storage", "azure_identity"];
+
+/// The HTTP crates' own chatter holds whole URLs, and those may be signed.
+const QUIET: [&str; 4] = ["reqwest", "hyper", "hyper_util", "rustls"];
+
+/// Starts the log. `directives` are as in `RUST_LOG`: `info`, or `visionary=debug,warn`.
+pub fn start(mode: Mode, directives: Option<&str>) {
+    let targets: Targets = directives
+        .and_then(|directives| directives.parse().ok())
+        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let floor = filter_fn(is_allowed);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match mode {
+        Mode::Handler => Box::new(
+            fmt::layer()
+                .json()
+                .flatten_event(true)
+                .with_current_span(true)
+                .with_span_list(false)
+                .with_ansi(false),
+        ),
+        Mode::Standalone => Box::new(
+            fmt::layer()
+                .compact()
+                .with_target(false)
+                .with_ansi(std::io::stdout().is_terminal()),
+        ),
+    };
+    let lines = lines.with_filter(targets).with_filter(floor);
+    tracing_subscriber::registry().with(lines).init();
+}
+
+fn is_allowed(metadata: &Metadata<'_>) -> bool {
+    let belongs_to = |names: &[&str]| names.iter().any(|name| metadata.target().starts_with(name));
+    if belongs_to(&FLOORED) || belongs_to(&QUIET) {
+        return *metadata.level() <= Level::INFO;
+    }
+    true
+}

@@ -1,0 +1,49 @@
+//! The repository's own commands, run as `cargo xtask <command>`; what each does is in `USAGE`.
+
+mod azurite;
+mod bench;
+mod npm;
+mod package;
+mod stage;
+mod step;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use step::Failure;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  test [-- <args>]   format, lints, documentation, package, then every test (<args> go to cargo test)
+  stage              build the release binary and put it beside host.json
+  package            build the release binary and make target/package/visionary and visionary.zip
+  bench [<args>]     run the benchmark against the release binary (<args> go to the benchmark)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("", [].as_slice()),
+    };
+    let outcome = match command {
+        "test" => test::run(rest),
+        "stage" => stage::run(),
+        "package" => package::run().map(|_| ()),
+        "bench" => bench::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        unknown => Err(Failure::usage(unknown, USAGE)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{}", failure.message);
+            ExitCode::from(failure.exit_code)
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! `cargo xtask test`: everything that must hold before a change is accepted, stopping at the first
+//! step that fails.
+
+use crate::azurite;
+use crate::npm;
+use crate::package;
+use crate::step::{self, Failure};
+use crate::workspace::cargo;
+
+/// Runs all steps; `arguments` go to `cargo test`, without a leading `--`.
+pub fn run(arguments: &[String]) -> Result<(), Failure> {
+    step::run("cargo fmt", &mut cargo(&["fmt", "--all", "--check"]))?;
+    step::run("cargo clippy", &mut clippy())?;
+    step::run("cargo doc", &mut documentation())?;
+    let package = package::run()?;
+    let (_azurite, azurite_url) = azurite::start_or_explain()?;
+    let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    tests
+        .args(without_separator(arguments))
+        .env("VISIONARY_TEST_AZURITE", azurite_url)
+        .env("VISIONARY_TEST_PACKAGE", package)
+        .env("VISIONARY_TEST_NPM", npm::directory());
+    // Last, and with nothing after it: the tests' own summary ends the output.
+    step::run_untimed("cargo test", &mut tests)
+}
+
+/// The arguments after the `--` that parts them from xtask's own.
+pub fn without_separator(arguments: &[String]) -> &[String] {
+    match arguments.split_first() {
+        Some((first, rest)) if first == "--" => rest,
+        _ => arguments,
+    }
+}
+
+fn clippy() -> std::process::Command {
+    let mut clippy = cargo(&["clippy", "--workspace", "--all-targets", "--locked"]);
+    clippy.args(["--", "-D", "warnings"]);
+    clippy
+}
+
+fn documentation() -> std::process::Command {
+    let mut documentation = cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
+    documentation.env("RUSTDOCFLAGS", "-D warnings");
+    documentation
+}
