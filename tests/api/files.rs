@@ -1,0 +1,163 @@
+//! `GET /api/files/…`: the folder store's images behind their signatures.
+
+use crate::{
+    azurite,
+    service::{Answer, Service, client},
+};
+use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
+
+async fn stored(service: &Service, prompt: &str) -> (String, Vec<u8>) {
+    let body = json!({"prompt": prompt, "size": "64x64"});
+    let image = service.generate(&body).await.json()["imageList"][0].clone();
+    let url = image["url"].as_str().unwrap().to_owned();
+    let whole = Answer::of(client().get(&url)).await;
+    assert_eq!(whole.status, 200);
+    (url, whole.body)
+}
+
+#[tokio::test]
+async fn an_image_opens_whole_in_parts_and_by_its_head() {
+    let service = Service::start(&[]).await;
+    let (url, bytes) = stored(&service, "a").await;
+    let head = Answer::of(client().head(&url)).await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(head.header("content-length"), bytes.len().to_string());
+    assert_eq!(head.header("x-content-type-options"), "nosniff");
+    assert!(head.header("cache-control").contains("immutable"));
+    assert_eq!(head.header("content-disposition"), "inline");
+    let end = bytes.len() - 1;
+    for (range, part) in [
+        ("bytes=0-7".to_owned(), &bytes[..8]),
+        ("bytes=8-".to_owned(), &bytes[8..]),
+        ("bytes=-4".to_owned(), &bytes[end - 3..]),
+        (format!("bytes=8-{}", end + 100), &bytes[8..]),
+    ] {
+        let answer = Answer::of(client().get(&url).header("range", &range)).await;
+        assert_eq!((answer.status, &answer.body[..]), (206, part), "{range}");
+        assert!(
+            answer
+                .header("content-range")
+                .ends_with(&format!("/{}", bytes.len()))
+        );
+    }
+    let beyond = format!("bytes={}-", bytes.len());
+    let answer = Answer::of(client().get(&url).header("range", beyond)).await;
+    assert_eq!(answer.status, 416);
+    assert_eq!(
+        answer.header("content-range"),
+        format!("bytes */{}", bytes.len())
+    );
+}
+
+#[tokio::test]
+async fn conditions_spare_the_second_transfer() {
+    let service = Service::start(&[]).await;
+    let (url, bytes) = stored(&service, "a").await;
+    let etag = Answer::of(client().head(&url))
+        .await
+        .header("etag")
+        .to_owned();
+    let ask = async |name: &str, value: &str, range: &str| {
+        Answer::of(
+            client()
+                .get(&url)
+                .header(name, value)
+                .header("range", range),
+        )
+        .await
+    };
+    let unchanged = ask("if-none-match", &etag, "bytes=0-1").await;
+    assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+    assert_eq!(
+        ask("if-none-match", "\"other\"", "bytes=0-1").await.status,
+        206
+    );
+    assert_eq!(ask("if-range", &etag, "bytes=0-1").await.status, 206);
+    let changed = ask("if-range", "\"other\"", "bytes=0-1").await;
+    assert_eq!((changed.status, changed.body), (200, bytes));
+}
+
+#[tokio::test]
+async fn nothing_opens_without_its_own_valid_signature() {
+    let service = Service::start(&[]).await;
+    let (first, _) = stored(&service, "first").await;
+    let (second, _) = stored(&service, "second").await;
+    let (path, signature) = first.split_once('?').unwrap();
+    let foreign = second.split_once('?').unwrap().1;
+    let longer = signature.replace("sp=r", "sp=rw");
+    let other_time = signature.replace("se=2", "se=3");
+    let without_sig = signature.split("&sig=").next().unwrap();
+    for query in [foreign, &longer, &other_time, without_sig, "sig=", ""] {
+        let answer = Answer::of(client().get(format!("{path}?{query}"))).await;
+        answer.assert_problem(403, "signature_rejected");
+    }
+    let put = Answer::of(client().put(&first).body("x")).await;
+    put.assert_problem(405, "method_not_allowed");
+}
+
+#[tokio::test]
+async fn no_path_leaves_the_folder() {
+    let service = Service::start(&[("SAS_PERMISSIONS", "r")]).await;
+    let token = service.get("/api/generateSASToken").await.text();
+    for path in [
+        "..%2F..%2Fsigning.key",
+        "%2e%2e/signing.key",
+        "gallery%2F..%2F..%2Fsigning.key",
+        "%00",
+    ] {
+        let answer = service.get(&format!("/api/files/{path}?{token}")).await;
+        assert!(
+            matches!(answer.status, 403 | 404),
+            "{path} gave {}",
+            answer.status
+        );
+    }
+    let missing = service
+        .get(&format!("/api/files/gallery/none.png?{token}"))
+        .await;
+    missing.assert_problem(404, "not_found");
+    let folder = service.get(&format!("/api/files/gallery?{token}")).await;
+    folder.assert_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_foreign_web_page_in_the_folder_can_do_nothing() {
+    let service = Service::start(&[]).await;
+    std::fs::write(
+        service.folder().join("images/page.html"),
+        "<script>alert(1)</script>",
+    )
+    .unwrap();
+    let listed = service.get("/api/getImages").await.json();
+    let url = listed["imageUrls"][0]["url"].as_str().unwrap().to_owned();
+    let page = Answer::of(client().get(url)).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), "application/octet-stream");
+    assert_eq!(page.header("content-disposition"), "attachment");
+    assert!(page.header("content-security-policy").contains("sandbox"));
+}
+
+#[tokio::test]
+async fn the_signing_key_is_made_once_for_its_owner_alone() {
+    let service = Service::start(&[]).await;
+    let path = service.folder().join("signing.key");
+    assert_eq!(
+        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let key = std::fs::read(&path).unwrap();
+    let root = service.folder().to_str().unwrap().to_owned();
+    let again = Service::start(&[("STORAGE_DIR", &root)]).await;
+    drop(again);
+    assert_eq!(std::fs::read(&path).unwrap(), key);
+}
+
+#[tokio::test]
+async fn with_an_account_no_files_are_served() {
+    let service = Service::on_azurite(&azurite::new_container("files")).await;
+    service
+        .get("/api/files/x.png")
+        .await
+        .assert_problem(404, "not_found");
+}

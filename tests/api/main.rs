@@ -1,0 +1,23 @@
+//! The service over HTTP, one file for each function: real stores, an upstream that speaks HTTP,
+//! and a client that does what the front ends do.
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // how a test fails
+
+#[path = "../support/azurite.rs"]
+mod azurite;
+#[path = "../support/frontend.rs"]
+mod frontend;
+#[path = "../support/upstream.rs"]
+mod upstream;
+
+mod files;
+mod generate_image;
+mod generate_sas_token;
+mod get_chatgpt_suggestion;
+mod get_images;
+mod health;
+mod hostile_prompts;
+mod paths;
+mod process;
+mod service;
+mod upstream_faults;

@@ -1,0 +1,230 @@
+//! The program itself: how it starts, what it prints, how it ends.
+
+use crate::{
+    azurite,
+    service::{Answer, client},
+    upstream::{self, Gate, Upstream, picture},
+};
+use std::{
+    process::{Output, Stdio},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn program(settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_visionary"));
+    command
+        .env_clear()
+        .envs(settings.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// A program that has announced its address.
+struct Running {
+    child: Child,
+    base: String,
+    printed: Vec<String>,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    async fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = tokio::time::timeout(PATIENCE, lines.next_line());
+        let first = first
+            .await
+            .unwrap()
+            .unwrap()
+            .expect("it ended without a word");
+        let address = first.split_once("http://").expect("no address").1;
+        let base = format!("http://{}", address.split(": ").next().unwrap());
+        Self {
+            child,
+            base,
+            printed: vec![first],
+            lines,
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        let sent = std::process::Command::new("kill")
+            .args([name, &pid])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for its end; returns its exit code and everything it printed.
+    async fn end(mut self) -> (Option<i32>, String) {
+        let rest = async {
+            while let Ok(Some(line)) = self.lines.next_line().await {
+                self.printed.push(line);
+            }
+            self.child.wait_with_output().await.unwrap()
+        };
+        let Output { status, stderr, .. } = tokio::time::timeout(PATIENCE, rest).await.unwrap();
+        self.printed
+            .push(String::from_utf8_lossy(&stderr).into_owned());
+        (status.code(), self.printed.join("\n"))
+    }
+}
+
+#[tokio::test]
+async fn with_nothing_set_it_says_what_it_is_and_how_to_change_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = program(&[("PORT", "0")]);
+    command.current_dir(folder.path());
+    let running = Running::start(command).await;
+    for word in ["demo", "OPEN_AI_KEY", "data", "accountName", "127.0.0.1"] {
+        assert!(
+            running.printed[0].contains(word),
+            "{word} in {}",
+            running.printed[0]
+        );
+    }
+    let answer = Answer::of(client().get(format!("{}/api/getImages", running.base))).await;
+    assert_eq!(answer.status, 200);
+    assert!(folder.path().join("data/signing.key").exists());
+    running.signal("-TERM");
+    assert_eq!(running.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn local_settings_are_read_where_it_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"{ /* as func reads it */ "IsEncrypted": false, "Host": {"LocalHttpPort": 0},
+        "Values": {"STORAGE_DIR": "pictures", "IMAGE_PROVIDER": "demo"}}"#;
+    std::fs::write(folder.path().join("local.settings.json"), text).unwrap();
+    let mut command = program(&[]);
+    command.current_dir(folder.path());
+    let running = Running::start(command).await;
+    assert!(running.printed[0].contains("pictures"));
+    running.signal("-INT");
+    assert_eq!(running.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn wrong_settings_end_the_start_with_all_their_names() {
+    for (settings, names) in [
+        (
+            &[("accountName", "acct"), ("MAX_IMAGES", "0")][..],
+            &["accountKey", "MAX_IMAGES"][..],
+        ),
+        (&[("PORT", "http")], &["PORT"]),
+        (
+            &[("FUNCTIONS_CUSTOMHANDLER_PORT", "x")],
+            &["FUNCTIONS_CUSTOMHANDLER_PORT"],
+        ),
+        (&[("STORAGE_DIR", "/dev/null/x")], &["STORAGE_DIR"]),
+    ] {
+        let output = program(settings).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{settings:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        for name in names {
+            assert!(stderr.contains(name), "{name} in {stderr}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_taken_port_ends_it_with_a_sentence() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    let output = program(&[("PORT", &port), ("STORAGE_DIR", root)])
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot listen on"));
+}
+
+#[tokio::test]
+async fn told_to_stop_it_finishes_what_is_paid() {
+    let upstream = Upstream::start().await;
+    let gate = Gate::closed();
+    upstream.always(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    let folder = tempfile::tempdir().unwrap();
+    let (root, base_url) = (folder.path().to_str().unwrap(), upstream.base_url());
+    let settings = [
+        ("PORT", "0"),
+        ("STORAGE_DIR", root),
+        ("OPENAI_BASE_URL", base_url.as_str()),
+    ];
+    let running = Running::start(program(&settings)).await;
+    let request = client().post(format!("{}/api/generateImage", running.base));
+    let caller = tokio::spawn(Answer::of(request.body("{\"prompt\":\"paid\"}")));
+    upstream
+        .wait_for_requests_to("/images/generations", 1)
+        .await;
+    running.signal("-TERM");
+    gate.open();
+    assert_eq!(caller.await.unwrap().text(), "Image uploaded successfully");
+    assert_eq!(running.end().await.0, Some(0));
+}
+
+/// Whatever is asked of the log: no key, no signature, no function key, no prompt.
+#[tokio::test]
+async fn the_log_holds_no_secret_and_no_prompt() {
+    let upstream = Upstream::start().await;
+    let account = azurite::connection_string();
+    let container = azurite::new_container("log");
+    let base_url = upstream.base_url();
+    let settings = [
+        ("PORT", "0"),
+        ("RUST_LOG", "trace"),
+        ("AZURE_STORAGE_CONNECTION_STRING", account.as_str()),
+        ("IMAGES_CONTAINER", &container),
+        ("OPENAI_BASE_URL", &base_url),
+        ("OPENAI_API_KEY", "sk-secret-of-the-operator"),
+    ];
+    let running = Running::start(program(&settings)).await;
+    let url = |path: &str| format!("{}{path}", running.base);
+    let generate = url("/api/generateImage?code=function-key-in-query");
+    let post = || {
+        client()
+            .post(&generate)
+            .header("x-functions-key", "function-key-in-header")
+            .body("{\"prompt\":\"walrus\\nin a secret garden\"}")
+    };
+    assert_eq!(Answer::of(post()).await.status, 200);
+    upstream.push(upstream::Answer::wrong_key());
+    assert_eq!(Answer::of(post()).await.status, 502);
+    for path in [
+        "/api/getImages",
+        "/api/generateSASToken",
+        "/api/health",
+        "/api/nothing?code=function-key-in-query",
+    ] {
+        Answer::of(client().get(url(path))).await;
+    }
+    running.signal("-TERM");
+    let (code, printed) = running.end().await;
+    assert_eq!(code, Some(0));
+    assert!(printed.contains("images generated"), "{printed}");
+    let key_start = &azurite::KEY[..20];
+    for secret in [
+        "sk-secret",
+        key_start,
+        "sig=",
+        "SharedKey ",
+        "function-key",
+        "walrus",
+        "Bearer ",
+    ] {
+        assert!(!printed.contains(secret), "{secret} in\n{printed}");
+    }
+    assert!(!printed.contains('\u{1b}'), "no colours where nobody looks");
+}

@@ -1,0 +1,212 @@
+//! A service on a free port, made from settings as the program makes it, with waits that suit
+//! tests.
+
+use crate::{azurite, upstream::Upstream};
+use serde_json::Value;
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use visionary::{
+    app::Service as Served,
+    config::{Config, Environment, Mode, ProviderConfig, ServiceConfig, StorageConfig},
+    serve,
+};
+
+/// A running service; stopped when it is dropped.
+pub struct Service {
+    address: SocketAddr,
+    folder: tempfile::TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    served: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Service {
+    /// The demo painter over a folder, but for what `settings` say.
+    pub async fn start(settings: &[(&str, &str)]) -> Self {
+        Self::start_with(settings, |_| {}).await
+    }
+
+    /// With a change to the settings that have no name in the environment.
+    pub async fn start_with(
+        settings: &[(&str, &str)],
+        change: impl FnOnce(&mut ServiceConfig),
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_str().unwrap();
+        let pairs = [("STORAGE_DIR", root)]
+            .into_iter()
+            .chain(settings.iter().copied());
+        let environment = Environment::from_pairs(pairs);
+        let mut config = Config::read(&environment).unwrap().service.unwrap();
+        let quick = Duration::from_millis(1);
+        if let ProviderConfig::OpenAi(openai) = &mut config.provider {
+            openai.upstream.first_retry_delay = quick;
+        }
+        if let StorageConfig::Azure(account) = &mut config.storage {
+            account.retries.first_delay = quick;
+        }
+        config.health_memory = Duration::ZERO;
+        change(&mut config);
+        let served = Served::prepare(Ok(config), Mode::Standalone).unwrap();
+        Self::serve(served, folder).await
+    }
+
+    /// One whose settings are wrong, as under the Functions host.
+    pub async fn start_misconfigured() -> Self {
+        let environment = Environment::from_pairs([("accountName", "acct")]);
+        let config = Config::read(&environment).unwrap().service;
+        let served = Served::prepare(config, Mode::Handler).unwrap();
+        Self::serve(served, tempfile::tempdir().unwrap()).await
+    }
+
+    /// OpenAI's API at a double, over a folder, but for what `settings` say.
+    pub async fn over(upstream: &Upstream, settings: &[(&str, &str)]) -> Self {
+        let base_url = upstream.base_url();
+        let openai = [
+            ("OPENAI_BASE_URL", base_url.as_str()),
+            ("OPENAI_API_KEY", "sk-test-key"),
+        ];
+        Self::start(&[&openai[..], settings].concat()).await
+    }
+
+    /// The demo painter over a container of Azurite.
+    pub async fn on_azurite(container: &str) -> Self {
+        let account = azurite::connection_string();
+        let state = format!("{container}-state");
+        Self::start(&[
+            ("AZURE_STORAGE_CONNECTION_STRING", &account),
+            ("IMAGES_CONTAINER", container),
+            ("STATE_CONTAINER", &state[..state.len().min(63)]),
+        ])
+        .await
+    }
+
+    async fn serve(served: Served, folder: tempfile::TempDir) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async move { drop(stopped.await) };
+        let served = tokio::spawn(serve::serve(listener, stopped, Arc::new(served)));
+        Self {
+            address,
+            folder,
+            stop: Some(stop),
+            served: Some(served),
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The folder store's root.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub async fn stop(&mut self) {
+        drop(self.stop.take());
+        self.served.take().unwrap().await.unwrap().unwrap();
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(client().get(format!("{}{path}", self.base()))).await
+    }
+
+    /// Posts JSON to generateImage and asks for JSON.
+    pub async fn generate(&self, body: &Value) -> Answer {
+        self.post(
+            body.to_string(),
+            &[
+                ("content-type", "application/json"),
+                ("accept", "application/json"),
+            ],
+        )
+        .await
+    }
+
+    /// Posts any body with any headers to generateImage.
+    pub async fn post(&self, body: impl Into<reqwest::Body>, headers: &[(&str, &str)]) -> Answer {
+        let mut request = client().post(format!("{}/api/generateImage", self.base()));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Answer::of(request.body(body)).await
+    }
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.bytes().await.unwrap().to_vec(),
+        }
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Checks that it is a problem document of this status and code, as every error is.
+    #[track_caller]
+    pub fn assert_problem(&self, status: u16, code: &str) -> Value {
+        let shown = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status, status, "{shown}");
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{shown}");
+        assert_eq!(problem["status"], status);
+        assert_eq!(
+            problem["error"], problem["detail"],
+            "front ends show `error` as text"
+        );
+        assert!(
+            problem["error"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty())
+        );
+        assert_eq!(problem["requestId"], self.header("x-request-id"));
+        assert!(problem["title"].is_string() && problem["type"].is_string());
+        problem
+    }
+}
+
+/// A client without any of the machine's proxies.
+pub fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
+}
+
+/// Opens an address that the service gave.
+pub async fn open(url: &str) -> Answer {
+    Answer::of(client().get(url)).await
+}

@@ -1,0 +1,12 @@
+//! What every store promises, held against each of them, and signatures against Microsoft's own
+//! signer and a real service.
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // how a test fails
+
+#[path = "support/azurite.rs"]
+mod azurite;
+
+#[path = "storage/conformance.rs"]
+mod conformance;
+#[path = "storage/signatures.rs"]
+mod signatures;

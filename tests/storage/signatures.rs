@@ -1,0 +1,239 @@
+//! Our signatures, parameter for parameter those of Microsoft's own client, and what a real
+//! service says to right, wrong, foreign and expired ones.
+
+use crate::azurite;
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    process::{Command, Stdio},
+};
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339, macros::datetime};
+use visionary::sas::{
+    SasProtocol, SasResource, SasTerms, SharedKey, VERSION, account_sas, encode_blob_path,
+    service_sas,
+};
+
+fn key() -> SharedKey {
+    SharedKey::from_base64(azurite::ACCOUNT, azurite::KEY).unwrap()
+}
+
+fn terms(permissions: &str, protocol: SasProtocol) -> SasTerms {
+    SasTerms {
+        permissions: permissions.to_owned(),
+        starts_at: datetime!(2026-11-21 09:55:00 UTC),
+        expires_at: datetime!(2026-11-21 10:45:00 UTC),
+        protocol,
+    }
+}
+
+/// The folder with Microsoft's client in it, as the test command installs it.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the test command tells by the environment"
+)]
+fn npm_folder() -> String {
+    std::env::var("VISIONARY_TEST_NPM")
+        .expect("run `cargo xtask test`, which installs Microsoft's client by npm")
+}
+
+fn signed_by_microsoft(cases: &[Value]) -> Vec<String> {
+    let folder = npm_folder();
+    let spawned = Command::new("node")
+        .arg("sas_vectors.mjs")
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut node =
+        spawned.expect("Node.js 20 or later is needed: install it, then run `cargo xtask test`");
+    let input = Value::from(cases).to_string();
+    node.stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let output = node.wait_with_output().unwrap();
+    serde_json::from_slice(&output.stdout)
+        .expect("run `cargo xtask test`, which installs Microsoft's client by npm")
+}
+
+fn parameters(token: &str) -> BTreeMap<String, String> {
+    url::form_urlencoded::parse(token.as_bytes())
+        .into_owned()
+        .collect()
+}
+
+#[test]
+fn our_tokens_are_those_of_microsofts_client() {
+    let blob = |blob| SasResource::Blob {
+        container: "images",
+        blob,
+    };
+    let container = SasResource::Container {
+        container: "images",
+    };
+    let both = SasProtocol::HttpsAndHttp;
+    let mut ours = Vec::new();
+    let mut cases = Vec::new();
+    for (resource, permissions, protocol) in [
+        (
+            blob("gallery/8299999999999/a cat_1700000000000.png"),
+            "r",
+            SasProtocol::Https,
+        ),
+        (blob("old/ü?#%20&+ 猫_1.png"), "r", both),
+        (blob("a"), "rcw", both),
+        (container, "r", SasProtocol::Https),
+        (container, "rcw", both),
+        (container, "racwdl", both),
+    ] {
+        let terms = terms(permissions, protocol);
+        ours.push(service_sas(&key(), resource, &terms));
+        cases.push(case(resource, &terms));
+    }
+    let account_terms = terms("r", SasProtocol::Https);
+    let mut account = case(container, &account_terms);
+    account["kind"] = "account".into();
+    account["services"] = "b".into();
+    account["resourceTypes"] = "sco".into();
+    ours.push(account_sas(&key(), &account_terms));
+    cases.push(account);
+    let theirs = signed_by_microsoft(&cases);
+    assert_eq!(theirs.len(), ours.len());
+    for ((ours, theirs), case) in ours.iter().zip(&theirs).zip(&cases) {
+        assert_eq!(parameters(ours), parameters(theirs), "{case}");
+    }
+}
+
+fn case(resource: SasResource<'_>, terms: &SasTerms) -> Value {
+    let (kind, blob) = match resource {
+        SasResource::Blob { blob, .. } => ("blob", blob),
+        SasResource::Container { .. } => ("container", ""),
+    };
+    json!({
+        "kind": kind, "account": azurite::ACCOUNT, "key": azurite::KEY, "container": "images",
+        "blob": blob, "permissions": terms.permissions, "version": VERSION,
+        "startsOn": terms.starts_at.format(&Rfc3339).unwrap(),
+        "expiresOn": terms.expires_at.format(&Rfc3339).unwrap(),
+        "protocol": match terms.protocol {
+            SasProtocol::Https => "https",
+            SasProtocol::HttpsAndHttp => "https,http",
+        },
+    })
+}
+
+#[tokio::test]
+async fn a_real_service_opens_right_signatures_and_no_others() {
+    let container = azurite::new_container("signed");
+    let (first, second) = ("gallery/1/a ü?_1.png", "gallery/2/b_2.png");
+    let now = OffsetDateTime::now_utc();
+    let valid = |permissions: &str| SasTerms {
+        permissions: permissions.to_owned(),
+        starts_at: now - Duration::minutes(5),
+        expires_at: now + Duration::minutes(30),
+        protocol: SasProtocol::HttpsAndHttp,
+    };
+    let writer = account_sas(&key(), &valid("rwc"));
+    let address = |blob: &str| {
+        format!(
+            "{}/{container}/{}",
+            azurite::endpoint(),
+            encode_blob_path(blob)
+        )
+    };
+    let create = format!(
+        "{}/{container}?restype=container&{writer}",
+        azurite::endpoint()
+    );
+    assert_eq!(put(&create).await, 201);
+    for blob in [first, second] {
+        assert_eq!(put(&format!("{}?{writer}", address(blob))).await, 201);
+    }
+    let container = container.as_str();
+    let on_first = SasResource::Blob {
+        container,
+        blob: first,
+    };
+    let on_container = SasResource::Container { container };
+    let foreign = SharedKey::from_base64(azurite::ACCOUNT, "c29tZWJvZHkgZWxzZSdzIGtleQ==").unwrap();
+    let expired = SasTerms {
+        expires_at: now - Duration::minutes(1),
+        ..valid("r")
+    };
+    let not_yet = SasTerms {
+        starts_at: now + Duration::minutes(10),
+        ..valid("r")
+    };
+    let good = service_sas(&key(), on_first, &valid("r"));
+    for (what, token, blob, status) in [
+        ("its own", good.clone(), first, 200),
+        (
+            "its container's",
+            service_sas(&key(), on_container, &valid("r")),
+            second,
+            200,
+        ),
+        (
+            "the account's",
+            account_sas(&key(), &valid("r")),
+            second,
+            200,
+        ),
+        ("another blob's", good.clone(), second, 403),
+        (
+            "a foreign key's",
+            service_sas(&foreign, on_first, &valid("r")),
+            first,
+            403,
+        ),
+        (
+            "an expired one",
+            service_sas(&key(), on_first, &expired),
+            first,
+            403,
+        ),
+        (
+            "one for later",
+            service_sas(&key(), on_first, &not_yet),
+            first,
+            403,
+        ),
+        (
+            "one without read",
+            service_sas(&key(), on_first, &valid("w")),
+            first,
+            403,
+        ),
+        ("a changed one", good.replace("sp=r", "sp=rw"), first, 403),
+        ("none", String::new(), first, 404),
+    ] {
+        let got = client()
+            .get(format!("{}?{token}", address(blob)))
+            .send()
+            .await
+            .unwrap();
+        let found = got.status().as_u16();
+        // Without any signature the service does not even say whether the blob is there.
+        assert!(
+            found == status || (token.is_empty() && found != 200),
+            "{what} gave {found}"
+        );
+    }
+    assert_eq!(
+        put(&format!("{}?{good}", address(first))).await,
+        403,
+        "it only reads"
+    );
+}
+
+fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+async fn put(url: &str) -> u16 {
+    let request = client().put(url).header("x-ms-blob-type", "BlockBlob");
+    let answer = request.header("content-length", "0").send().await.unwrap();
+    answer.status().as_u16()
+}

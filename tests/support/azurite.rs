@@ -1,0 +1,35 @@
+//! Where the test command has started Azurite, and its published account.
+#![allow(dead_code)] // each test binary uses its own part
+#![allow(clippy::panic, clippy::disallowed_methods)] // the test command tells by the environment
+
+/// Azurite's one account.
+pub const ACCOUNT: &str = "devstoreaccount1";
+
+/// Its published key.
+pub const KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+/// `http://127.0.0.1:PORT/devstoreaccount1`. Where there is none, the test fails and says why.
+pub fn endpoint() -> String {
+    match std::env::var("VISIONARY_TEST_AZURITE") {
+        Ok(endpoint) if endpoint.starts_with("http://127.0.0.1:") => endpoint,
+        Ok(reason) => panic!(
+            "there is no Azurite: {}",
+            reason.trim_start_matches("missing: ")
+        ),
+        Err(_) => panic!("there is no Azurite: run `cargo xtask test`, which starts one"),
+    }
+}
+
+/// A connection string for it.
+pub fn connection_string() -> String {
+    let endpoint = endpoint();
+    format!(
+        "DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint};"
+    )
+}
+
+/// A container name that no other test has.
+pub fn new_container(purpose: &str) -> String {
+    format!("{purpose}-{}", uuid::Uuid::new_v4().simple())
+}

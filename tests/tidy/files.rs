@@ -1,0 +1,96 @@
+//! Manners of files: a first line that says what they are, a length that can be read, nothing
+//! left open, nothing that only one machine has.
+
+use crate::{files_below, read, root, rust_files};
+
+const LONGEST_FILE: usize = 450;
+
+#[test]
+fn every_rust_file_says_first_what_it_is() {
+    for (name, text) in rust_files() {
+        assert!(text.starts_with("//! "), "{name} does not begin with //!");
+        assert!(
+            !name.ends_with("/mod.rs"),
+            "{name}: foo.rs beside foo/, not foo/mod.rs"
+        );
+        let lines = text.lines().count();
+        assert!(
+            lines <= LONGEST_FILE,
+            "{name} has {lines} lines; is it still one idea?"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_left_open() {
+    for (name, text) in rust_files() {
+        for word in ["TODO", "FIXME", "unimplemented!", "todo!(", "#[ignore"] {
+            let quoted = format!("\"{word}");
+            let open = text.matches(word).count() > text.matches(&quoted).count();
+            assert!(!open, "{name} holds {word}");
+        }
+    }
+}
+
+#[test]
+fn tests_do_not_sleep() {
+    for (name, text) in rust_files() {
+        // The doubles pause between pieces of an answer: that is what they are for.
+        if !name.starts_with("tests/")
+            || name.starts_with("tests/support/")
+            || name.ends_with("tidy/files.rs")
+        {
+            continue;
+        }
+        assert!(!text.contains("thread::sleep"), "{name} sleeps");
+    }
+}
+
+#[test]
+fn no_file_names_a_package_registry_or_a_machines_folder() {
+    let mut names: Vec<String> = ["src", "tests", "benches", "xtask", "docs"]
+        .iter()
+        .flat_map(|folder| files_below(folder))
+        .map(|(name, _)| name)
+        .collect();
+    for entry in std::fs::read_dir(root()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        // Cargo writes its registry into its lock file, and nobody else may.
+        if path.is_file() && name != "Cargo.lock" && name != "visionary" {
+            names.push(name);
+        }
+    }
+    let forbidden = [
+        ["registry.", "npmjs"].concat(),
+        ["crates", ".io"].concat(),
+        ["pypi", ".org"].concat(),
+        ["/ro", "ot/"].concat(),
+        ["/wo", "rk/"].concat(),
+        ["/ho", "me/runner"].concat(),
+    ];
+    for name in names {
+        let Ok(text) = String::from_utf8(std::fs::read(root().join(&name)).unwrap()) else {
+            continue;
+        };
+        for word in &forbidden {
+            assert!(!text.contains(word.as_str()), "{name} names {word}");
+        }
+    }
+}
+
+#[test]
+fn ci_runs_the_one_test_command_and_nothing_else() {
+    let script = read(".ci/run");
+    let commands: Vec<&str> = script
+        .lines()
+        .map(str::trim)
+        .filter(|line| {
+            !line.is_empty()
+                && !line.starts_with('#')
+                && !line.starts_with("set ")
+                && !line.starts_with("cd ")
+        })
+        .collect();
+    assert_eq!(commands, ["cargo xtask test"]);
+}

@@ -1,0 +1,187 @@
+//! Who may know whom: a module imports what stands below it, and nothing sideways.
+
+use crate::rust_files;
+use std::collections::{BTreeMap, BTreeSet};
+
+const CAPABILITIES: [&str; 7] = [
+    "gallery",
+    "health",
+    "images",
+    "openai",
+    "operations",
+    "storage",
+    "suggestions",
+];
+const VALUES: [&str; 3] = ["image_format", "prompt", "sas"];
+
+/// Each top-level module and what it may import, itself aside.
+fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let with = |lists: &[&[&'static str]]| lists.concat();
+    BTreeMap::from([
+        ("main", vec!["visionary"]),
+        ("lib", vec![]),
+        ("serve", vec!["app", "router"]),
+        ("router", vec!["routes", "app", "error"]),
+        ("routes", with(&[&["app", "error"], &CAPABILITIES, &VALUES])),
+        ("app", with(&[&["config"], &CAPABILITIES, &VALUES])),
+        ("config", with(&[&CAPABILITIES, &VALUES])),
+        ("telemetry", vec!["config"]),
+        ("error", with(&[&CAPABILITIES, &VALUES])),
+        ("health", vec!["gallery", "images"]),
+        ("operations", vec!["gallery", "images", "storage"]),
+        ("suggestions", vec!["openai"]),
+        ("images", vec!["openai", "image_format", "prompt"]),
+        ("gallery", vec!["storage", "image_format", "prompt", "sas"]),
+        ("storage", vec!["sas"]),
+        ("openai", vec![]),
+        ("image_format", vec![]),
+        ("prompt", vec![]),
+        ("sas", vec![]),
+    ])
+}
+
+/// The first names behind `crate::` and in `use crate::{…}` of a file, tests left out.
+fn imports(text: &str) -> BTreeSet<String> {
+    let code: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let code = code.split("#[cfg(test)]").next().unwrap();
+    let mut found = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        match rest.strip_prefix('{') {
+            None => found.insert(first_word(rest)),
+            Some(group) => {
+                found.extend(words_of_group(group));
+                true
+            }
+        };
+    }
+    found
+}
+
+fn first_word(text: &str) -> String {
+    text.chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
+}
+
+fn words_of_group(group: &str) -> Vec<String> {
+    let (mut depth, mut words, mut starts) = (0, Vec::new(), true);
+    for (index, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => starts = true,
+            c if starts && (c.is_alphanumeric() || c == '_') => {
+                words.push(first_word(&group[index..]));
+                starts = false;
+            }
+            _ => {}
+        }
+    }
+    words
+}
+
+fn module_of(name: &str) -> &str {
+    let name = name.strip_prefix("src/").unwrap();
+    name.split(['/', '.']).next().unwrap()
+}
+
+fn sources() -> Vec<(String, String)> {
+    let mut files = rust_files();
+    files.retain(|(name, _)| name.starts_with("src/") && !name.ends_with("/tests.rs"));
+    files
+}
+
+#[test]
+fn modules_import_only_what_stands_below_them() {
+    let allowed = allowed();
+    for (name, text) in sources() {
+        let module = module_of(&name);
+        let may = allowed
+            .get(module)
+            .unwrap_or_else(|| panic!("{module} has no row in tests/tidy/imports.rs"));
+        for import in imports(&text) {
+            assert!(
+                import == module || may.contains(&import.as_str()),
+                "{name} imports {import}"
+            );
+        }
+    }
+    for module in allowed.keys() {
+        assert!(
+            sources().iter().any(|(name, _)| module_of(name) == *module),
+            "no {module}"
+        );
+    }
+}
+
+#[test]
+fn routes_do_not_know_one_another() {
+    let shared = ["base_url", "request_id"];
+    for (name, text) in sources() {
+        let Some(route) = name.strip_prefix("src/routes/") else {
+            continue;
+        };
+        for import in text.lines().filter(|line| line.contains("super::")) {
+            let named =
+                shared.iter().any(|part| import.contains(part)) || import.contains("super::*");
+            assert!(named, "{route}: {import}");
+        }
+    }
+}
+
+#[test]
+fn outside_crates_stay_in_their_rooms() {
+    for (words, rooms) in [
+        (
+            &["axum::"][..],
+            &["src/serve.rs", "src/router", "src/routes", "src/error"][..],
+        ),
+        (&["tower_http::"], &["src/router"]),
+        (
+            &["azure_core::", "azure_storage::", "azure_storage_blobs::"],
+            &["src/storage/azure"],
+        ),
+        (&["quick_xml::"], &["src/storage/azure"]),
+        (&["hmac::", "sha2::"], &["src/sas", "src/images/demo"]),
+        (
+            &["png::", "jpeg_encoder::", "image_webp::"],
+            &["src/images/demo"],
+        ),
+        (&["std::env::var"], &["src/config/environment.rs"]),
+        (
+            &["now_utc()", "SystemTime::now"],
+            &[
+                "src/routes",
+                "src/operations.rs",
+                "src/storage/azure.rs",
+                "src/openai/retry.rs",
+            ],
+        ),
+    ] {
+        for (name, text) in sources() {
+            let is_room = rooms.iter().any(|room| name.starts_with(room));
+            for line in text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+            {
+                // `std::io::Stdout` and the like are no crates of that name.
+                let found = words.iter().find(|word| {
+                    line.match_indices(*word).any(|(start, _)| {
+                        !line[..start]
+                            .ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
+                    })
+                });
+                assert!(
+                    is_room || found.is_none(),
+                    "{name} names {}: {line}",
+                    found.unwrap()
+                );
+            }
+        }
+    }
+}
