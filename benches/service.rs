@@ -1,0 +1,128 @@
+//! The benchmark of the service: the release binary as its own process, the upstream double and
+//! the client here, everything on loopback. `cargo xtask bench` builds the binary and runs it.
+#![allow(clippy::disallowed_methods)] // the environment says where the binary and Azurite are
+
+#[path = "service/azurite.rs"]
+mod azurite;
+#[path = "service/client.rs"]
+mod client;
+#[path = "service/endpoints.rs"]
+mod endpoints;
+#[path = "service/generation.rs"]
+mod generation;
+#[path = "service/load.rs"]
+mod load;
+#[path = "service/machine.rs"]
+mod machine;
+#[path = "service/process.rs"]
+mod process;
+#[path = "service/report.rs"]
+mod report;
+#[path = "service/starts.rs"]
+mod starts;
+#[path = "service/store.rs"]
+mod store;
+#[path = "../tests/support/upstream.rs"]
+mod upstream;
+
+use std::{env, error::Error, path::PathBuf, process::ExitCode, time::Duration};
+
+use load::Limit;
+use store::StoreKind;
+use upstream::Upstream;
+
+/// Why the benchmark could not go on.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// The release binary, an absolute path.
+const BINARY: &str = "VISIONARY_BENCH_BINARY";
+
+/// Azurite's blob endpoint, or a sentence that begins with `missing:`.
+const AZURITE: &str = "VISIONARY_TEST_AZURITE";
+
+const HOW_TO_RUN: &str = "the benchmark needs the release binary: run cargo xtask bench";
+
+/// What is measured, and how much of it.
+struct Plan {
+    binary: PathBuf,
+    starts: usize,
+    /// For each endpoint.
+    reads: Limit,
+    /// Connections, or generations at once.
+    at_once: usize,
+    gallery_images: usize,
+    sequential_generations: usize,
+    concurrent_generations: usize,
+    image_bytes: usize,
+}
+
+impl Plan {
+    fn full(binary: PathBuf) -> Plan {
+        Plan {
+            binary,
+            starts: 25,
+            reads: Limit {
+                requests: 5000,
+                duration: Duration::from_secs(2),
+            },
+            at_once: 8,
+            gallery_images: 50,
+            sequential_generations: 30,
+            concurrent_generations: 120,
+            image_bytes: 2_600_000,
+        }
+    }
+
+    fn quick(binary: PathBuf) -> Plan {
+        Plan {
+            starts: 5,
+            reads: Limit {
+                requests: 500,
+                duration: Duration::from_millis(300),
+            },
+            sequential_generations: 6,
+            concurrent_generations: 24,
+            ..Plan::full(binary)
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let Some(binary) = env::var_os(BINARY).filter(|path| !path.is_empty()) else {
+        eprintln!("{HOW_TO_RUN}");
+        return ExitCode::from(2);
+    };
+    let plan = if env::args().any(|argument| argument == "--quick") {
+        Plan::quick(binary.into())
+    } else {
+        Plan::full(binary.into())
+    };
+    match run(&plan) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("the benchmark stopped: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(plan: &Plan) -> Result<(), Failure> {
+    // A second installation is refused, and the first one is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    machine::print(&plan.binary)?;
+    run_on(plan, &StoreKind::Folder).await?;
+    let azurite = env::var(AZURITE).unwrap_or_default();
+    if azurite.starts_with("http") {
+        return run_on(plan, &StoreKind::Azurite { endpoint: azurite }).await;
+    }
+    println!("\n== store: Azurite ==\nnot measured; {AZURITE} says: {azurite:?}");
+    Ok(())
+}
+
+async fn run_on(plan: &Plan, store: &StoreKind) -> Result<(), Failure> {
+    println!("\n== store: {} ==", store.name());
+    starts::measure(plan, store, &Upstream::start().await)?;
+    endpoints::measure(plan, store).await?;
+    generation::measure(plan, store).await
+}

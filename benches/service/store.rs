@@ -1,0 +1,172 @@
+//! The two stores: what the service is told of them, and the same write done without the service.
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::Bytes;
+use tokio::io::AsyncWriteExt;
+
+use crate::{
+    Failure,
+    azurite::{self, account_sas},
+    client::Caller,
+    process::TemporaryFolder,
+};
+
+/// Where pictures are kept.
+pub(crate) enum StoreKind {
+    Folder,
+    Azurite { endpoint: String },
+}
+
+/// An empty store for one run of the service.
+pub(crate) struct Store {
+    folder: TemporaryFolder,
+    azurite: Option<Containers>,
+}
+
+struct Containers {
+    endpoint: String,
+    sas: String,
+    name: String,
+}
+
+/// Writes the baseline's files; clones write to the same place.
+#[derive(Clone)]
+pub(crate) enum BaselineWriter {
+    Folder {
+        path: PathBuf,
+    },
+    Azurite {
+        caller: Caller,
+        container_url: String,
+        sas: String,
+    },
+}
+
+impl StoreKind {
+    pub(crate) fn name(&self) -> String {
+        match self {
+            StoreKind::Folder => "folder".to_owned(),
+            StoreKind::Azurite { endpoint } => format!("Azurite at {endpoint}"),
+        }
+    }
+
+    /// A store that nothing has been written to.
+    pub(crate) fn fresh(&self) -> Result<Store, Failure> {
+        let azurite = match self {
+            StoreKind::Folder => None,
+            StoreKind::Azurite { endpoint } => Some(Containers {
+                endpoint: endpoint.trim_end_matches('/').to_owned(),
+                sas: account_sas()?,
+                name: container_name(),
+            }),
+        };
+        let folder = TemporaryFolder::create()?;
+        Ok(Store { folder, azurite })
+    }
+}
+
+/// Another name in each run: an Azurite that outlives one must not show its pictures to the next.
+fn container_name() -> String {
+    static CREATED: AtomicUsize = AtomicUsize::new(0);
+    let number = CREATED.fetch_add(1, Ordering::Relaxed);
+    let moment = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    format!(
+        "bench-{}-{}-{number}",
+        moment.as_millis(),
+        std::process::id()
+    )
+}
+
+impl Store {
+    /// The settings that make the service use this store.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+        let Some(containers) = &self.azurite else {
+            let path = self.folder.path().join("data");
+            return vec![("STORAGE_DIR", path.display().to_string())];
+        };
+        let connection_string = format!(
+            "DefaultEndpointsProtocol=http;AccountName={};AccountKey={};BlobEndpoint={};",
+            azurite::ACCOUNT,
+            azurite::KEY,
+            containers.endpoint,
+        );
+        vec![
+            ("AZURE_STORAGE_CONNECTION_STRING", connection_string),
+            ("IMAGES_CONTAINER", format!("{}-images", containers.name)),
+            ("STATE_CONTAINER", format!("{}-state", containers.name)),
+        ]
+    }
+
+    /// Makes the place that the baseline writes to, beside the service's own.
+    pub(crate) async fn baseline_writer(&self, caller: &Caller) -> Result<BaselineWriter, Failure> {
+        let Some(containers) = &self.azurite else {
+            let path = self.folder.path().join("baseline");
+            tokio::fs::create_dir(&path).await?;
+            return Ok(BaselineWriter::Folder { path });
+        };
+        let create = containers.container_url("baseline");
+        caller.put(&create, Bytes::new()).await?;
+        Ok(BaselineWriter::Azurite {
+            caller: caller.clone(),
+            container_url: format!("{}/{}-baseline", containers.endpoint, containers.name),
+            sas: containers.sas.clone(),
+        })
+    }
+
+    /// Removes what was written; a container that was never made is no failure.
+    pub(crate) async fn remove(self, caller: &Caller) {
+        let Some(containers) = &self.azurite else {
+            return;
+        };
+        for part in ["images", "state", "baseline"] {
+            let _ = caller.delete(&containers.container_url(part)).await;
+        }
+    }
+}
+
+impl Containers {
+    fn container_url(&self, part: &str) -> String {
+        let Containers {
+            endpoint,
+            sas,
+            name,
+        } = self;
+        format!("{endpoint}/{name}-{part}?restype=container&{sas}")
+    }
+}
+
+impl BaselineWriter {
+    /// How the write is done, for the report.
+    pub(crate) fn description(&self) -> &'static str {
+        match self {
+            BaselineWriter::Folder { .. } => "temporary file, write, fsync, rename",
+            BaselineWriter::Azurite { .. } => "one Put Blob",
+        }
+    }
+
+    /// Writes one picture so that it is durable.
+    pub(crate) async fn write(&self, number: usize, bytes: Bytes) -> Result<(), Failure> {
+        match self {
+            BaselineWriter::Folder { path } => {
+                let temporary_path = path.join(format!("{number}.tmp"));
+                let mut file = tokio::fs::File::create(&temporary_path).await?;
+                file.write_all(&bytes).await?;
+                file.sync_all().await?;
+                tokio::fs::rename(&temporary_path, path.join(format!("{number}.png"))).await?;
+            }
+            BaselineWriter::Azurite {
+                caller,
+                container_url,
+                sas,
+            } => {
+                let url = format!("{container_url}/{number}.png?{sas}");
+                caller.put(&url, bytes).await?;
+            }
+        }
+        Ok(())
+    }
+}
