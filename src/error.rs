@@ -14,6 +14,9 @@ use axum::{
 use serde_json::{Map, Value, json};
 use std::{sync::Arc, time::Duration};
 
+/// The code of a service whose settings are wrong.
+const MISCONFIGURED: &str = "misconfigured";
+
 /// An answer that is no success.
 #[derive(Debug)]
 pub struct ApiError {
@@ -99,7 +102,7 @@ impl ApiError {
     #[must_use]
     pub fn misconfigured() -> Self {
         let detail = "the service is not configured correctly; its log names the settings";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "misconfigured", detail)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, MISCONFIGURED, detail)
     }
 
     /// A fault of ours.
@@ -160,8 +163,9 @@ impl ApiError {
         response
     }
 
-    /// Writes what happened to the log, the cause with all of its causes; ours and the
-    /// upstream's faults as errors, callers' mistakes not.
+    /// Writes what happened to the log, the cause with all of its causes: ours and the
+    /// upstream's faults as errors, callers' mistakes not. Wrong settings were logged at the
+    /// start, and once is enough.
     pub fn log(&self) {
         let mut causes = Vec::new();
         let mut next: Option<&dyn std::error::Error> =
@@ -171,7 +175,7 @@ impl ApiError {
             next = cause.source();
         }
         let (status, code, cause) = (self.status.as_u16(), self.code, causes.join(": "));
-        if self.status.is_server_error() {
+        if self.status.is_server_error() && self.code != MISCONFIGURED {
             tracing::error!(status, code, cause, "{}", self.detail);
         } else {
             tracing::info!(status, code, cause, "{}", self.detail);

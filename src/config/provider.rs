@@ -55,9 +55,10 @@ pub(super) fn read(reader: &mut Reader<'_>, is_deployed: bool) -> Option<Provide
         OPENAI_KEY.iter().any(|name| reader.is_set(name)) || reader.is_set("OPENAI_BASE_URL");
     let azure = AZURE_OPENAI.iter().any(|name| reader.is_set(name));
     let is_named = reader.is_set(NAME);
+    let common = Common::read(reader);
     match (reader.one_of(NAME, &words).as_deref(), openai, azure) {
-        (Some("openai"), ..) => read_openai(reader).map(ProviderConfig::from),
-        (Some("azure-openai"), ..) => read_azure(reader).map(ProviderConfig::from),
+        (Some("openai"), ..) => read_openai(reader, &common).map(ProviderConfig::from),
+        (Some("azure-openai"), ..) => read_azure(reader, &common).map(ProviderConfig::from),
         (Some("demo"), ..) => Some(ProviderConfig::Demo),
         (Some(_), ..) => {
             reader.problem(NAME, "is diffusion, which is not part of this build");
@@ -69,8 +70,8 @@ pub(super) fn read(reader: &mut Reader<'_>, is_deployed: bool) -> Option<Provide
             reader.problem(NAME, problem);
             None
         }
-        (None, true, false) => read_openai(reader).map(ProviderConfig::from),
-        (None, false, true) => read_azure(reader).map(ProviderConfig::from),
+        (None, true, false) => read_openai(reader, &common).map(ProviderConfig::from),
+        (None, false, true) => read_azure(reader, &common).map(ProviderConfig::from),
         (None, false, false) if is_deployed => {
             let problem = "is not set and no provider is configured; in Azure the demo painter \
                 must be asked for by name (demo)";
@@ -81,7 +82,7 @@ pub(super) fn read(reader: &mut Reader<'_>, is_deployed: bool) -> Option<Provide
     }
 }
 
-fn read_openai(reader: &mut Reader<'_>) -> Option<OpenAiConfig> {
+fn read_openai(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig> {
     let api_key = reader.text(&OPENAI_KEY);
     let organization = reader.text(&["OPEN_AI_ORGANIZATION", "OPENAI_ORG_ID"]);
     let base_url = match reader.is_set("OPENAI_BASE_URL") {
@@ -108,13 +109,13 @@ fn read_openai(reader: &mut Reader<'_>) -> Option<OpenAiConfig> {
         images: OpenAiImageSettings {
             provider: "openai",
             model: image_model.unwrap_or_else(|| DEFAULT_IMAGE_MODEL.to_owned()),
-            timeout: read_timeout(reader),
+            timeout: common.timeout,
         },
-        suggestions: Some(read_suggestions(reader, text_model)),
+        suggestions: Some(common.suggestions(text_model)),
     })
 }
 
-fn read_azure(reader: &mut Reader<'_>) -> Option<OpenAiConfig> {
+fn read_azure(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig> {
     for name in AZURE_OPENAI {
         if !reader.is_set(name) {
             reader.problem(
@@ -147,9 +148,9 @@ fn read_azure(reader: &mut Reader<'_>) -> Option<OpenAiConfig> {
         images: OpenAiImageSettings {
             provider: "azure-openai",
             model: deployment?,
-            timeout: read_timeout(reader),
+            timeout: common.timeout,
         },
-        suggestions: text_deployment.map(|deployment| read_suggestions(reader, deployment)),
+        suggestions: text_deployment.map(|deployment| common.suggestions(deployment)),
     })
 }
 
@@ -175,19 +176,30 @@ fn read_model(reader: &mut Reader<'_>, name: &str) -> Option<String> {
     Some(model)
 }
 
-fn read_timeout(reader: &mut Reader<'_>) -> Option<Duration> {
-    let millis = reader.integer("IMAGE_TIMEOUT_MS", 1000, 900_000)?;
-    Some(Duration::from_millis(millis))
+/// What holds for every provider; read for the demo too, so that a wrong value is found.
+struct Common {
+    timeout: Option<Duration>,
+    fallback: Fallback,
 }
 
-fn read_suggestions(reader: &mut Reader<'_>, model: String) -> SuggestionSettings {
-    let fallback = reader.one_of("SUGGESTION_FALLBACK", &["on", "off"]);
-    SuggestionSettings {
-        model,
-        fallback: match fallback.as_deref() {
-            Some("off") => Fallback::Error,
-            _ => Fallback::Stored,
-        },
-        timeout: Duration::from_secs(20),
+impl Common {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let millis = reader.integer("IMAGE_TIMEOUT_MS", 1000, 900_000);
+        let fallback = reader.one_of("SUGGESTION_FALLBACK", &["on", "off"]);
+        Self {
+            timeout: millis.map(Duration::from_millis),
+            fallback: match fallback.as_deref() {
+                Some("off") => Fallback::Error,
+                _ => Fallback::Stored,
+            },
+        }
+    }
+
+    fn suggestions(&self, model: String) -> SuggestionSettings {
+        SuggestionSettings {
+            model,
+            fallback: self.fallback,
+            timeout: Duration::from_secs(20),
+        }
     }
 }

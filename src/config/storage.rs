@@ -92,16 +92,16 @@ fn read_name_and_key(reader: &mut Reader<'_>) -> Option<Account> {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         (3..=24).contains(&name.len()) && name.bytes().all(allowed)
     };
-    match (&name, &key) {
-        (None, _) => reader.problem(ACCOUNT_NAME[0], "is missing, but accountKey is set"),
-        (Some(name), _) if !is_name(name) => {
-            reader.problem(
-                ACCOUNT_NAME[0],
-                "must be 3 to 24 lower-case letters and digits",
-            );
+    match &name {
+        None => reader.problem(ACCOUNT_NAME[0], "is missing, but accountKey is set"),
+        Some(name) if !is_name(name) => {
+            let rule = "must be 3 to 24 lower-case letters and digits";
+            reader.problem(ACCOUNT_NAME[0], rule);
         }
-        (Some(_), None) => reader.problem(ACCOUNT_KEY[0], "is missing, but accountName is set"),
-        (Some(_), Some(_)) => {}
+        Some(_) => {}
+    }
+    if key.is_none() {
+        reader.problem(ACCOUNT_KEY[0], "is missing, but accountName is set");
     }
     let (name, key) = (name?, key?);
     let endpoint = Url::parse(&format!("https://{name}.blob.core.windows.net")).ok()?;

@@ -22,10 +22,6 @@ pub fn root() -> PathBuf {
     clippy::disallowed_methods,
     reason = "cargo's variables are no settings of the service"
 )]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the rule is about the service's settings"
-)]
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments).current_dir(root());

@@ -1,0 +1,23 @@
+//! The packaged release binary under a double of the Functions host, in both ways that a host
+//! passes requests on; the double's own tests are beside it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a failed set-up fails the test, and the settings of the tests come from the environment"
+)]
+
+mod host {
+    mod console;
+    mod double;
+    mod forward;
+    mod front;
+    mod functions_host;
+    mod harness;
+    mod lifecycle;
+    mod load;
+    mod proxy;
+    mod requests;
+    mod spawn;
+}

@@ -1,0 +1,172 @@
+//! What the tests of the packaged binary share: the unpacked package, a host around it, a client.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Once;
+use std::time::{Duration, Instant};
+
+use reqwest::Response;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::functions_host::{FunctionsHost, Mode, Options};
+use super::load;
+use super::spawn::State;
+
+/// Long enough for a machine that builds beside the tests; no test waits for it to pass.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A test for each way of passing requests on.
+macro_rules! in_both_modes {
+    ($($name:ident),+ $(,)?) => {
+        mod proxying {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Mode::Proxying).await;
+            })+
+        }
+        mod forwarding {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Mode::Forwarding).await;
+            })+
+        }
+    };
+}
+pub(super) use in_both_modes;
+
+/// The deployed app in a folder of its own.
+pub struct Package {
+    pub root: TempDir,
+}
+
+impl Package {
+    pub fn unpack() -> Self {
+        let package = std::env::vars_os()
+            .find(|(name, _)| name == "VISIONARY_TEST_PACKAGE")
+            .map(|(_, folder)| PathBuf::from(folder))
+            .expect("run `cargo xtask test`: these tests drive the packaged release binary");
+        let root = TempDir::new().unwrap();
+        load::unpack(&package.join("visionary.zip"), root.path()).unwrap();
+        Self { root }
+    }
+
+    pub fn executable(&self) -> PathBuf {
+        load::load(self.root.path()).unwrap().executable
+    }
+}
+
+/// A host around the demo provider and a folder store.
+pub struct Gallery {
+    pub host: FunctionsHost,
+    pub client: reqwest::Client,
+    // Held for their lives: dropping them removes the folders.
+    pub package: Package,
+    pub store: TempDir,
+}
+
+impl Gallery {
+    pub async fn start(mode: Mode) -> Self {
+        let store = TempDir::new().unwrap();
+        let options = demo_settings(Options::new(mode), &store);
+        let package = Package::unpack();
+        let host = FunctionsHost::start(package.root.path(), options)
+            .await
+            .unwrap();
+        Self {
+            host,
+            client: client(),
+            package,
+            store,
+        }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.host.base_url)
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.client.get(self.url(path)).send().await.unwrap()
+    }
+
+    pub async fn get_json(&self, path: &str) -> Value {
+        let response = self.get(path).await;
+        assert_eq!(response.status(), 200, "{path}");
+        json_of(response).await
+    }
+
+    /// Makes an image and returns the JSON answer.
+    pub async fn generate(&self, prompt: &str) -> Value {
+        let request = self.client.post(self.url("/api/generateImage"));
+        let response = request
+            .header("accept", "application/json")
+            .header("content-type", "application/json")
+            .body(json!({ "prompt": prompt }).to_string())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 200);
+        json_of(response).await
+    }
+
+    pub async fn stop(self) {
+        self.host.stop().await;
+    }
+}
+
+pub fn demo_settings(options: Options, store: &TempDir) -> Options {
+    options
+        .setting("IMAGE_PROVIDER", "demo")
+        .setting("STORAGE_DIR", store.path().display())
+}
+
+pub fn client() -> reqwest::Client {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Fails only when a provider is there already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_certs_only([])
+        .timeout(DEADLINE)
+        .no_proxy()
+        .build()
+        .unwrap()
+}
+
+pub async fn json_of(response: Response) -> Value {
+    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+}
+
+/// The path and query of an absolute URL.
+pub fn path_of(url: &str) -> String {
+    let url = url::Url::parse(url).unwrap();
+    url[url::Position::BeforePath..].to_owned()
+}
+
+/// Waits until the handler has been started this often and answers.
+pub async fn ready_after_launches(host: &FunctionsHost, launches: u32) {
+    until("the handler is ready", || {
+        host.worker().launches() == launches && host.worker().state() == State::Ready
+    })
+    .await;
+}
+
+/// Waits until a condition holds, and fails with its description when it does not in time.
+pub async fn until(description: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < DEADLINE, "not in time: {description}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Sends a signal by its name, as `kill -TERM` does.
+pub fn signal(name: &str, process_id: u32) {
+    // Id 0 would be the tests' own process group.
+    assert_ne!(process_id, 0);
+    let command = format!("kill -{name} {process_id}");
+    let status = Command::new("/bin/sh").args(["-c", &command]).status();
+    assert!(status.unwrap().success(), "{command}");
+}

@@ -1,0 +1,220 @@
+//! Requests through the host: what front ends send, and what becomes of it.
+
+use serde_json::Value;
+
+use super::functions_host::Mode;
+use super::harness::{DEADLINE, Gallery, in_both_modes, json_of, path_of, until};
+
+in_both_modes!(
+    a_plain_caller_gets_the_original_sentence,
+    a_json_caller_gets_an_image_that_opens,
+    the_gallery_lists_newest_first_whatever_the_paths_letter_case,
+    the_text_functions_and_health_answer,
+    what_the_host_does_not_route_is_a_404_of_the_host,
+    a_problem_passes_unchanged_with_the_hosts_invocation_id,
+    nothing_secret_and_no_error_reaches_the_console,
+);
+
+async fn a_plain_caller_gets_the_original_sentence(mode: Mode) {
+    let gallery = Gallery::start(mode).await;
+    let request = gallery.client.post(gallery.url("/api/generateImage"));
+    let response = request
+        .header("accept", "*/*")
+        .body(r#"{"prompt":"a red fox"}"#)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    let content_type = response.headers()["content-type"].to_str().unwrap();
+    assert!(content_type.starts_with("text/plain"), "{content_type}");
+    assert_eq!(
+        response.text().await.unwrap(),
+        "Image uploaded successfully"
+    );
+    gallery.stop().await;
+}
+
+async fn a_json_caller_gets_an_image_that_opens(mode: Mode) {
+    let gallery = Gallery::start(mode).await;
+    let answer = gallery.generate("a red fox").await;
+    assert_eq!(answer["message"], "Image uploaded successfully");
+    let image = &answer["imageList"][0];
+    let url = image["url"].as_str().unwrap();
+    assert!(
+        url.starts_with(&gallery.host.base_url),
+        "the public host: {url}"
+    );
+    let path = path_of(url);
+    assert!(path.starts_with("/api/files/"), "{path}");
+
+    let response = gallery.get(&path).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "image/png");
+    let bytes = response.bytes().await.unwrap();
+    assert_eq!(bytes[..8], *b"\x89PNG\r\n\x1a\n");
+    assert_eq!(image["sizeBytes"], bytes.len());
+
+    let head = gallery
+        .client
+        .head(gallery.url(&path))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(head.status(), 200);
+    assert_eq!(head.headers()["content-length"], bytes.len().to_string());
+    assert!(head.bytes().await.unwrap().is_empty());
+
+    let unsigned = path.split('?').next().unwrap();
+    assert!(gallery.get(unsigned).await.status().is_client_error());
+    gallery.stop().await;
+}
+
+async fn the_gallery_lists_newest_first_whatever_the_paths_letter_case(mode: Mode) {
+    let gallery = Gallery::start(mode).await;
+    gallery.generate("the first").await;
+    gallery.generate("the second").await;
+    for path in ["/api/getImages", "/API/GetImages/", "/Api/GETIMAGES?x"] {
+        let list = gallery.get_json(path).await;
+        let prompts: Vec<&Value> = list["imageUrls"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|image| &image["prompt"])
+            .collect();
+        assert_eq!(prompts, ["the second", "the first"], "{path}");
+    }
+    gallery.stop().await;
+}
+
+async fn the_text_functions_and_health_answer(mode: Mode) {
+    let gallery = Gallery::start(mode).await;
+    let suggestion = gallery.get("/api/getChatGPTSuggestion").await;
+    assert_eq!(suggestion.status(), 200);
+    assert!(!suggestion.text().await.unwrap().trim().is_empty());
+
+    let token = gallery.get("/api/generateSASToken").await;
+    assert_eq!(token.status(), 200);
+    let token = token.text().await.unwrap();
+    assert!(
+        token.contains("sig=") && !token.contains('?'),
+        "not a SAS query"
+    );
+
+    assert_eq!(gallery.get("/api/health").await.status(), 200);
+    gallery.stop().await;
+}
+
+async fn what_the_host_does_not_route_is_a_404_of_the_host(mode: Mode) {
+    let gallery = Gallery::start(mode).await;
+    let cases = [
+        ("GET", "/api/generateImage"),
+        ("POST", "/api/getImages"),
+        ("OPTIONS", "/api/generateImage"),
+        ("HEAD", "/api/getImages"),
+        ("GET", "/getImages"),
+        ("GET", "/api/nothing"),
+        ("GET", "/admin/host/status"),
+    ];
+    for (method, path) in cases {
+        let method = method.parse().unwrap();
+        let request = gallery.client.request(method, gallery.url(path));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 404, "{path}");
+        assert!(response.bytes().await.unwrap().is_empty(), "{path}");
+    }
+    assert!(gallery.host.invocation_ids().is_empty());
+    gallery.stop().await;
+}
+
+async fn a_problem_passes_unchanged_with_the_hosts_invocation_id(mode: Mode) {
+    let gallery = Gallery::start(mode).await;
+    let request = gallery.client.post(gallery.url("/api/generateImage"));
+    let response = request
+        .header("content-type", "application/json")
+        .header("x-azure-functions-invocationid", "chosen-by-the-client")
+        .body("{\"prompt\":")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 400);
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/problem+json"
+    );
+    let problem = json_of(response).await;
+    let invocation_ids = gallery.host.invocation_ids();
+    assert_eq!(problem["status"], 400);
+    assert_eq!(problem["requestId"], invocation_ids[0].as_str());
+    gallery.stop().await;
+}
+
+async fn nothing_secret_and_no_error_reaches_the_console(mode: Mode) {
+    let gallery = Gallery::start(mode).await;
+    let generated = gallery.generate("a red fox").await;
+    let url = generated["imageList"][0]["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    gallery.get(&path_of(&url)).await;
+    let key = "a-key-that-nobody-may-read";
+    let requests = [
+        format!("/api/getImages?code={key}"),
+        format!("/api/getImages?limit=no&code={key}"),
+    ];
+    for path in requests {
+        let request = gallery.client.get(gallery.url(&path));
+        request.header("x-functions-key", key).send().await.unwrap();
+    }
+    let token = gallery
+        .get("/api/generateSASToken")
+        .await
+        .text()
+        .await
+        .unwrap();
+
+    // Each invocation is in the log by its id, so its lines have been read when it is there.
+    let console = &gallery.host.worker().console;
+    let invocation_ids = gallery.host.invocation_ids();
+    until("every invocation is logged", || {
+        invocation_ids.iter().all(|id| console.contains(id))
+    })
+    .await;
+    let secret_values = [&token, &url].map(|text| {
+        let query = text.rsplit('?').next().unwrap();
+        url::form_urlencoded::parse(query.as_bytes())
+            .find(|(name, _)| name == "sig")
+            .map(|(_, value)| value.into_owned())
+            .expect("a signature")
+    });
+    for secret in [
+        key,
+        "code=",
+        "sig=",
+        "\x1b",
+        &secret_values[0],
+        &secret_values[1],
+    ] {
+        assert!(!console.contains(secret), "in the console: {secret:?}");
+    }
+    let errors = console.errors();
+    assert!(errors.is_empty(), "{errors:?}");
+    gallery.stop().await;
+}
+
+#[tokio::test]
+async fn the_handler_is_ready_at_its_first_start_and_early_requests_wait() {
+    let gallery = Gallery::start(Mode::Proxying).await;
+    let early = gallery.get("/api/health").await;
+    assert_eq!(early.status(), 200);
+    let ready = |state: &super::spawn::State| *state == super::spawn::State::Ready;
+    assert!(
+        gallery
+            .host
+            .worker()
+            .wait_for(DEADLINE, ready)
+            .await
+            .is_some()
+    );
+    assert_eq!(gallery.host.worker().launches(), 1);
+    gallery.stop().await;
+}
