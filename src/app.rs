@@ -5,8 +5,8 @@ use crate::{
     gallery::Gallery,
     health::{Health, HealthSettings},
     images::{ImageGenerator, demo::DemoPainter, openai::OpenAiImages},
-    openai::{Memory, OpenAiClient},
-    operations::{OperationSettings, Operations},
+    openai::OpenAiClient,
+    operations::Operations,
     storage::{
         BlobStore,
         azure::AzureStore,
@@ -110,14 +110,7 @@ impl App {
         let gallery = Arc::new(Gallery::new(store.clone(), config.signatures.clone()));
         Ok(Self {
             summary: summary(&config, generator.as_ref(), store.as_ref()),
-            operations: Operations::new(
-                generator.clone(),
-                gallery.clone(),
-                OperationSettings {
-                    max_concurrent: config.max_concurrent_generations,
-                    ..OperationSettings::default()
-                },
-            ),
+            operations: Operations::new(generator.clone(), gallery.clone(), config.operations),
             health: Health::new(
                 generator,
                 gallery.clone(),
@@ -185,8 +178,7 @@ fn open_provider(
     match &config.provider {
         ProviderConfig::Demo => (Arc::new(DemoPainter::default()), Suggestions::stored()),
         ProviderConfig::OpenAi(openai) => {
-            let memory = Memory::new(config.image_memory_mb);
-            let client = OpenAiClient::new(http.clone(), openai.upstream.clone(), memory);
+            let client = OpenAiClient::new(http.clone(), openai.upstream.clone());
             let suggestions = match &openai.suggestions {
                 Some(settings) => Suggestions::by_model(client.clone(), settings.clone()),
                 None => Suggestions::stored(),

@@ -8,7 +8,10 @@ mod reader;
 mod storage;
 mod table;
 
-use crate::gallery::{SignatureScope, SignatureSettings};
+use crate::{
+    gallery::{SignatureScope, SignatureSettings},
+    operations::OperationSettings,
+};
 use reader::Reader;
 use std::{
     fmt,
@@ -19,7 +22,7 @@ use std::{
 pub use environment::Environment;
 pub use provider::{OpenAiConfig, ProviderConfig};
 pub use storage::StorageConfig;
-pub use table::{SETTINGS, Setting};
+pub use table::{LATER_SETTINGS, SETTINGS, Setting};
 
 const DEFAULT_PORT: u64 = 7071;
 
@@ -56,10 +59,8 @@ pub struct ServiceConfig {
     pub signatures: SignatureSettings,
     /// The largest `n` of a request.
     pub max_images: u8,
-    /// Generations at once.
-    pub max_concurrent_generations: usize,
-    /// Memory for upstream answers, in MiB.
-    pub image_memory_mb: u32,
+    /// How much is generated at once, and how long it may take.
+    pub operations: OperationSettings,
     /// Start of absolute addresses, without a slash at the end; else from the request.
     pub public_base_url: Option<String>,
     /// Origins whose pages may call; only standing alone.
@@ -104,17 +105,22 @@ impl Config {
         let mut reader = Reader::new(environment);
         let (mode, listen) = read_listen(&mut reader);
         let log = reader.text(&["RUST_LOG"]);
-        reader.finish()?;
+        let listen_problems = reader.finish();
         let mut reader = Reader::new(environment);
         let service = read_service(&mut reader, mode);
-        Ok(Self {
-            mode,
-            listen,
-            log,
-            service: reader
-                .finish()
-                .and(service.ok_or(ConfigProblems(Vec::new()))),
-        })
+        let service = reader
+            .finish()
+            .and(service.ok_or(ConfigProblems(Vec::new())));
+        match (listen_problems, service) {
+            (Ok(()), service) => Ok(Self {
+                mode,
+                listen,
+                log,
+                service,
+            }),
+            (Err(problems), Ok(_)) => Err(problems),
+            (Err(problems), Err(more)) => Err(ConfigProblems([problems.0, more.0].concat())),
+        }
     }
 }
 
@@ -129,7 +135,10 @@ fn read_listen(reader: &mut Reader<'_>) -> (Mode, SocketAddr) {
     }
     let given = reader.integer("PORT", 0, highest);
     let local = given.or_else(|| reader.local_http_port());
-    let address = reader.parsed("HOST", "an IP address such as 127.0.0.1 or 0.0.0.0");
+    let address = match reader.text(&["HOST"]).as_deref() {
+        Some("localhost") => Some(loopback),
+        _ => reader.parsed("HOST", "localhost or an IP address such as 0.0.0.0"),
+    };
     (
         Mode::Standalone,
         SocketAddr::new(
@@ -149,8 +158,7 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
     let storage = storage::read(reader, mode, is_deployed);
     let signatures = read_signatures(reader, storage.as_ref());
     let max_images = reader.integer("MAX_IMAGES", 1, 10).unwrap_or(4);
-    let concurrent = reader.integer("MAX_CONCURRENT_GENERATIONS", 1, 10_000);
-    let memory = reader.integer("IMAGE_MEMORY_MB", 16, 65_536).unwrap_or(96);
+    let operations = read_operations(reader);
     let public_base_url = reader.base_url("PUBLIC_BASE_URL");
     let cors_origins = match mode {
         Mode::Standalone => reader.origins("CORS_ORIGINS"),
@@ -161,12 +169,26 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
         storage: storage?,
         signatures,
         max_images: u8::try_from(max_images).ok()?,
-        max_concurrent_generations: usize::try_from(concurrent.unwrap_or(64)).ok()?,
-        image_memory_mb: u32::try_from(memory).ok()?,
+        operations,
         public_base_url,
         cors_origins,
         health_memory: Duration::from_secs(30),
     })
+}
+
+fn read_operations(reader: &mut Reader<'_>) -> OperationSettings {
+    let defaults = OperationSettings::default();
+    let concurrent = reader.integer("MAX_CONCURRENT_GENERATIONS", 1, 10_000);
+    let memory = reader.integer("IMAGE_MEMORY_MB", 16, 65_536);
+    OperationSettings {
+        max_concurrent: concurrent
+            .and_then(|number| usize::try_from(number).ok())
+            .unwrap_or(defaults.max_concurrent),
+        memory_mebibytes: memory
+            .and_then(|number| u32::try_from(number).ok())
+            .unwrap_or(defaults.memory_mebibytes),
+        ..defaults
+    }
 }
 
 fn read_signatures(reader: &mut Reader<'_>, storage: Option<&StorageConfig>) -> SignatureSettings {

@@ -23,6 +23,8 @@ pub struct ApiError {
     status: StatusCode,
     code: &'static str,
     detail: String,
+    /// What follows the detail in the answer and never in the log.
+    quote: Option<String>,
     extra: Map<String, Value>,
     retry_after: Option<Duration>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -34,6 +36,7 @@ impl ApiError {
             status,
             code,
             detail: detail.into(),
+            quote: None,
             extra: Map::new(),
             retry_after: None,
             cause: None,
@@ -124,6 +127,11 @@ impl ApiError {
         self
     }
 
+    fn with_quote(mut self, quote: &str) -> Self {
+        self.quote = (!quote.is_empty()).then(|| format!(": {quote}"));
+        self
+    }
+
     fn with_retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
@@ -131,14 +139,15 @@ impl ApiError {
 
     /// The answer with the request's id in it.
     #[must_use]
-    pub fn to_response(&self, request_id: &str) -> Response {
+    pub fn into_answer(self, request_id: &str) -> Response {
+        let detail = self.detail + self.quote.as_deref().unwrap_or_default();
         let title = self.status.canonical_reason().unwrap_or("Error");
         let mut body = json!({
             "type": "about:blank",
             "title": title,
             "status": self.status.as_u16(),
-            "detail": self.detail,
-            "error": self.detail, // the front ends show this text
+            "detail": detail,
+            "error": detail, // the front ends show this text
             "code": self.code,
             "requestId": request_id,
         });
@@ -147,7 +156,7 @@ impl ApiError {
             .retry_after
             .map(|wait| wait.as_millis().div_ceil(1000).max(1));
         if let Some(fields) = body.as_object_mut() {
-            fields.extend(self.extra.clone());
+            fields.extend(self.extra);
             if let Some(seconds) = retry_after {
                 fields.insert("retryAfter".to_owned(), json!(u64::try_from(seconds).ok()));
             }
@@ -193,6 +202,8 @@ impl IntoResponse for ApiError {
 }
 
 /// The error that a handler answered with.
-pub fn take_error(response: &mut Response) -> Option<Arc<ApiError>> {
-    response.extensions_mut().remove()
+pub fn take_error(response: &mut Response) -> Option<ApiError> {
+    // Extensions can be cloned and errors cannot; nobody but the handler had this one.
+    let shared: Arc<ApiError> = response.extensions_mut().remove()?;
+    Arc::into_inner(shared)
 }

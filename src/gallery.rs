@@ -4,14 +4,14 @@
 mod listing;
 mod metadata;
 mod name;
+mod walk;
 
 use crate::{
     image_format::ImageFormat,
     prompt::Prompt,
     sas::{SasTerms, signature_window},
     storage::{
-        BlobItem, BlobStore, Container, ListDepth, ListQuery, NewBlob, PutMode, SignedResource,
-        StorageError,
+        BlobItem, BlobStore, Container, ListQuery, NewBlob, PutMode, SignedResource, StorageError,
     },
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -174,7 +174,7 @@ impl Gallery {
             .limit
             .unwrap_or(MOST_IN_ONE_LIST)
             .min(MOST_IN_ONE_LIST);
-        let mut found = self.find_all().await?;
+        let mut found = walk::find_all(self.store.as_ref()).await?;
         listing::sort_newest_first(&mut found);
         let page = listing::page(found, query.cursor.as_ref(), limit);
         let terms = self.read_terms(now);
@@ -187,54 +187,6 @@ impl Gallery {
             images,
             next_cursor: page.next_cursor,
         })
-    }
-
-    /// Our own images, and whatever else lies in the container. The two are asked for apart: a
-    /// foreign name that a store cannot put into its answer must not hide ours.
-    async fn find_all(&self) -> Result<Vec<listing::Found>, StorageError> {
-        let ours = self.find(listing::OURS, ListDepth::Whole);
-        let (ours, foreign) = tokio::join!(ours, self.find_foreign());
-        let (mut found, _) = ours?;
-        match foreign {
-            Ok(foreign) => found.extend(foreign),
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, cause, "blobs of others could not be listed");
-            }
-        }
-        Ok(found)
-    }
-
-    async fn find_foreign(&self) -> Result<Vec<listing::Found>, StorageError> {
-        let (mut found, folders) = self.find("", ListDepth::OneLevel).await?;
-        for folder in folders.iter().filter(|folder| listing::is_foreign(folder)) {
-            found.extend(self.find(folder, ListDepth::Whole).await?.0);
-        }
-        Ok(found)
-    }
-
-    /// All images below a prefix, and, one level deep, the folders there.
-    async fn find(
-        &self,
-        prefix: &str,
-        depth: ListDepth,
-    ) -> Result<(Vec<listing::Found>, Vec<String>), StorageError> {
-        let mut query = ListQuery {
-            prefix: prefix.to_owned(),
-            depth,
-            ..ListQuery::default()
-        };
-        let (mut found, mut folders) = (Vec::new(), Vec::new());
-        loop {
-            let page = self.store.list(Container::Images, &query).await?;
-            let images = page.items.into_iter().filter(listing::is_image);
-            found.extend(images.map(listing::Found::from_blob));
-            folders.extend(page.folders);
-            match page.next_marker {
-                Some(marker) => query.marker = Some(marker),
-                None => return Ok((found, folders)),
-            }
-        }
     }
 
     /// A signature of the whole container (or account) as a query string without `?`.

@@ -36,10 +36,9 @@ pub struct Check {
 
 /// Probes and remembers.
 pub struct Health {
-    generator: Arc<dyn ImageGenerator>,
-    gallery: Arc<Gallery>,
-    settings: HealthSettings,
-    latest: Mutex<Option<(Instant, Vec<Check>)>>,
+    probe: Arc<Probe>,
+    memory: Duration,
+    latest: Arc<Mutex<Option<(Instant, Vec<Check>)>>>,
 }
 
 impl Health {
@@ -51,34 +50,55 @@ impl Health {
         settings: HealthSettings,
     ) -> Self {
         Self {
-            generator,
-            gallery,
-            settings,
-            latest: Mutex::new(None),
+            probe: Arc::new(Probe {
+                generator,
+                gallery,
+                timeout: settings.probe_timeout,
+            }),
+            memory: settings.memory,
+            latest: Arc::default(),
         }
     }
 
     /// Each component's state, not older than the settings say. Callers at the same time share
-    /// one probe.
+    /// one probe, which is finished and remembered even when they go away. Empty when the probe
+    /// itself broke.
     pub async fn checks(&self) -> Vec<Check> {
-        let mut latest = self.latest.lock().await;
-        if let Some((asked_at, checks)) = &*latest
-            && asked_at.elapsed() < self.settings.memory
-        {
-            return checks.clone();
-        }
+        let (probe, memory, latest) = (self.probe.clone(), self.memory, self.latest.clone());
+        let checks = tokio::spawn(async move {
+            let mut latest = latest.lock().await;
+            if let Some((asked_at, checks)) = &*latest
+                && asked_at.elapsed() < memory
+            {
+                return checks.clone();
+            }
+            let checks = probe.run().await;
+            *latest = Some((Instant::now(), checks.clone()));
+            checks
+        });
+        checks.await.unwrap_or_default()
+    }
+}
+
+/// The questions.
+struct Probe {
+    generator: Arc<dyn ImageGenerator>,
+    gallery: Arc<Gallery>,
+    timeout: Duration,
+}
+
+impl Probe {
+    async fn run(&self) -> Vec<Check> {
         let (store, provider) = tokio::join!(self.check_store(), self.check_provider());
-        let checks = vec![store, provider];
-        *latest = Some((Instant::now(), checks.clone()));
-        checks
+        vec![store, provider]
     }
 
     async fn check_store(&self) -> Check {
-        let timeout = self.settings.probe_timeout;
-        let problem = match tokio::time::timeout(timeout, self.gallery.check()).await {
+        let problem = match tokio::time::timeout(self.timeout, self.gallery.check()).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => {
-                tracing::warn!(%error, cause = ?std::error::Error::source(&error), "the store is not ready");
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(%error, cause, "the store is not ready");
                 Some("the image store failed or refused")
             }
             Err(_) => Some("the image store did not answer in time"),
@@ -91,7 +111,7 @@ impl Health {
     }
 
     async fn check_provider(&self) -> Check {
-        let deadline = Instant::now() + self.settings.probe_timeout;
+        let deadline = Instant::now() + self.timeout;
         let problem = match self.generator.check(deadline).await {
             Ok(()) => None,
             Err(error) => {

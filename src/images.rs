@@ -5,10 +5,7 @@ pub mod demo;
 pub mod openai;
 mod options;
 
-use crate::{
-    image_format::ImageFormat,
-    openai::{Reservation, UpstreamError},
-};
+use crate::{image_format::ImageFormat, openai::UpstreamError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
@@ -35,8 +32,6 @@ pub struct GeneratedImage {
     pub seed: Option<u64>,
     /// The upstream's request id.
     pub upstream_request_id: Option<String>,
-    /// Memory that is given back when the picture is dropped.
-    pub reservation: Option<Reservation>,
 }
 
 /// What one request gave.
@@ -157,7 +152,12 @@ pub async fn generate_all(
     for failure in &failures {
         all.warnings.push(describe_failure(failure));
     }
-    if missing > 0 && failures.is_empty() {
+    if missing > 0
+        && all
+            .warnings
+            .iter()
+            .all(|warning| !warning.contains("image is missing"))
+    {
         all.warnings.push(format!(
             "the provider gave {missing} images less than asked for"
         ));

@@ -3,7 +3,6 @@
 
 mod address;
 mod failure;
-mod memory;
 mod retry;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -14,7 +13,6 @@ use url::Url;
 
 pub use address::{ApiCall, Endpoint};
 pub use failure::UpstreamError;
-pub use memory::{Memory, Reservation};
 
 /// The public API.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
@@ -53,8 +51,6 @@ pub struct UpstreamAnswer {
     pub request_id: Option<String>,
     /// How often the call was sent.
     pub attempts: u32,
-    /// The memory that the answer and what is made from it may take; kept until it is stored.
-    pub reservation: Reservation,
 }
 
 /// A call that failed for good.
@@ -75,18 +71,13 @@ pub struct FailedCall {
 pub struct OpenAiClient {
     http: reqwest::Client,
     settings: OpenAiSettings,
-    memory: Memory,
 }
 
 impl OpenAiClient {
-    /// A client that bounds what its answers take by `memory`.
+    /// A client over the shared HTTP client.
     #[must_use]
-    pub fn new(http: reqwest::Client, settings: OpenAiSettings, memory: Memory) -> Self {
-        Self {
-            http,
-            settings,
-            memory,
-        }
+    pub fn new(http: reqwest::Client, settings: OpenAiSettings) -> Self {
+        Self { http, settings }
     }
 
     /// The upstream's address, for those who fetch what it names.
@@ -132,12 +123,11 @@ impl OpenAiClient {
             attempts += 1;
             let outcome = within(policy.deadline, self.send(request)).await;
             let failure = match outcome {
-                Ok((body, request_id, reservation)) => {
+                Ok((body, request_id)) => {
                     return Ok(UpstreamAnswer {
                         body,
                         request_id,
                         attempts,
-                        reservation,
                     });
                 }
                 Err(failure) => failure,
@@ -184,12 +174,11 @@ impl OpenAiClient {
     async fn send(
         &self,
         request: reqwest::RequestBuilder,
-    ) -> Result<(Vec<u8>, Option<String>, Reservation), retry::Failure> {
+    ) -> Result<(Vec<u8>, Option<String>), retry::Failure> {
         let response = request.send().await.map_err(retry::Failure::connection)?;
         let status = response.status().as_u16();
         let hints = retry::RetryHints::of(response.headers());
         let request_id = request_id(response.headers());
-        let reservation = self.memory.reserve(response.content_length()).await;
         let outcome = match read_body(response).await {
             Err(error) => Err(error),
             Ok(body) => match failure::find(status, &body) {
@@ -198,7 +187,7 @@ impl OpenAiClient {
             },
         };
         match outcome {
-            Ok(body) => Ok((body, request_id, reservation)),
+            Ok(body) => Ok((body, request_id)),
             Err(error) => Err(retry::Failure {
                 error: retry::with_retry_after(error, hints),
                 status: Some(status),

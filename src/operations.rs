@@ -4,17 +4,21 @@
 use crate::{
     gallery::{Gallery, ImageEntry, ImageFacts, NewImage},
     images::{
-        GeneratedImage, Generation, GenerationError, GenerationLimits, ImageGenerator,
-        ImageRequest, generate_all,
+        GeneratedImage, GenerationError, GenerationLimits, ImageGenerator, ImageRequest,
+        generate_all,
     },
     storage::StorageError,
 };
 use bytes::Bytes;
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 use time::OffsetDateTime;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore, oneshot},
+    time::Instant,
+};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 /// When a caller that found no place may come again.
 const COME_AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -22,11 +26,19 @@ const COME_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Retries of a request that names no number.
 const DEFAULT_MAX_RETRIES: u32 = 2;
 
+/// What an image takes while it is made: the provider's text, a third longer than the image, and
+/// the image itself, which are held at once for a moment; enough for images of 3.5 MB.
+pub const MEBIBYTES_PER_IMAGE: u32 = 8;
+
 /// How much at once, and how long.
 #[derive(Debug, Clone, Copy)]
 pub struct OperationSettings {
     /// Generations at once.
     pub max_concurrent: usize,
+    /// Memory for images in the making, in MiB; each image has [`MEBIBYTES_PER_IMAGE`] of it.
+    pub memory_mebibytes: u32,
+    /// How long a request waits for memory before it is turned away.
+    pub longest_memory_wait: Duration,
     /// How long a request waits for a place before it is turned away.
     pub longest_queue_time: Duration,
     /// The provider's part ends here, whatever the caller allows.
@@ -42,6 +54,8 @@ impl Default for OperationSettings {
     fn default() -> Self {
         Self {
             max_concurrent: 64,
+            memory_mebibytes: 96,
+            longest_memory_wait: Duration::from_secs(60),
             longest_queue_time: Duration::from_secs(2),
             longest_generation: Duration::from_secs(200),
             longest_wait: Duration::from_secs(220),
@@ -75,6 +89,8 @@ pub struct FinishedOperation {
     pub usage: Option<Value>,
     /// What the caller should know.
     pub warnings: Vec<String>,
+    /// Given back when the pictures are.
+    _memory: OwnedSemaphorePermit,
 }
 
 /// One stored image.
@@ -116,7 +132,7 @@ pub enum OperationError {
     StillRunning,
     /// The work broke off by a fault of ours.
     #[error("the work broke off")]
-    Crashed(#[source] tokio::task::JoinError),
+    Crashed,
 }
 
 /// Runs generations, a bounded number at once.
@@ -125,6 +141,7 @@ pub struct Operations {
     gallery: Arc<Gallery>,
     settings: OperationSettings,
     places: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
     running: TaskTracker,
 }
 
@@ -140,13 +157,14 @@ impl Operations {
             generator,
             gallery,
             places: Arc::new(Semaphore::new(settings.max_concurrent)),
+            memory: Arc::new(Semaphore::new(settings.memory_mebibytes as usize)),
             settings,
             running: TaskTracker::new(),
         }
     }
 
-    /// Generates and stores. A caller that goes away while waiting for a place cancels the work;
-    /// after that it is finished without them.
+    /// Generates and stores. A caller that goes away while waiting for a place or for memory
+    /// cancels the work; after that it is finished without them.
     ///
     /// # Errors
     /// [`OperationError`].
@@ -154,42 +172,66 @@ impl Operations {
         &self,
         command: GenerateCommand,
     ) -> Result<FinishedOperation, OperationError> {
-        let place = self.places.clone().acquire_owned();
         let settings = self.settings;
-        let Ok(Ok(place)) = tokio::time::timeout(settings.longest_queue_time, place).await else {
-            return Err(OperationError::Busy {
-                retry_after: COME_AGAIN_AFTER,
-            });
-        };
+        let place = self.places.clone().acquire_owned();
+        let place = in_time(settings.longest_queue_time, place).await?;
+        let memory = self.reserve_memory(command.request.options.n).await?;
         let (generator, gallery) = (self.generator.clone(), self.gallery.clone());
-        let span = tracing::Span::current();
+        let (sender, answer) = oneshot::channel();
         let work = async move {
             let _place = place;
-            run(
-                generator.as_ref(),
-                &gallery,
-                command,
-                settings.longest_generation,
-            )
-            .await
+            let longest = settings.longest_generation;
+            let outcome = run(generator.as_ref(), &gallery, command, longest, memory).await;
+            if let Err(Err(error)) = sender.send(outcome) {
+                log_unheard(&error);
+            }
         };
-        let task = self
-            .running
-            .spawn(tracing::Instrument::instrument(work, span));
-        match tokio::time::timeout(settings.longest_wait, task).await {
+        self.running.spawn(work.in_current_span());
+        match tokio::time::timeout(settings.longest_wait, answer).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => Err(OperationError::Crashed(panic)),
+            Ok(Err(_)) => Err(OperationError::Crashed),
             Err(_) => Err(OperationError::StillRunning),
         }
     }
 
-    /// Waits until all running work is done, or for `at_most`. True: nothing is left.
-    pub async fn finish(&self, at_most: Duration) -> bool {
-        self.running.close();
-        tokio::time::timeout(at_most, self.running.wait())
-            .await
-            .is_ok()
+    /// All of it before anything is paid, and at once: calls of one request that waited for each
+    /// other's memory would wait forever.
+    async fn reserve_memory(&self, images: u8) -> Result<OwnedSemaphorePermit, OperationError> {
+        let needed = u32::from(images) * MEBIBYTES_PER_IMAGE;
+        let permits = needed.min(self.settings.memory_mebibytes);
+        let memory = self.memory.clone().acquire_many_owned(permits);
+        in_time(self.settings.longest_memory_wait, memory).await
     }
+
+    /// Waits until all running work is done.
+    pub async fn finish(&self) {
+        self.running.close();
+        self.running.wait().await;
+    }
+
+    /// How many generations are running.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.running.len()
+    }
+}
+
+async fn in_time<T>(
+    limit: Duration,
+    permit: impl Future<Output = Result<T, AcquireError>>,
+) -> Result<T, OperationError> {
+    match tokio::time::timeout(limit, permit).await {
+        Ok(Ok(permit)) => Ok(permit),
+        _ => Err(OperationError::Busy {
+            retry_after: COME_AGAIN_AFTER,
+        }),
+    }
+}
+
+/// Nobody waits for this failure any more, so nobody else will log it.
+fn log_unheard(error: &OperationError) {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    tracing::error!(%error, cause, "a generation failed after its caller had gone");
 }
 
 async fn run(
@@ -197,6 +239,7 @@ async fn run(
     gallery: &Gallery,
     command: GenerateCommand,
     longest: Duration,
+    memory: OwnedSemaphorePermit,
 ) -> Result<FinishedOperation, OperationError> {
     let started = Instant::now();
     let options = &command.request.options;
@@ -222,22 +265,32 @@ async fn run(
         elapsed_ms = started.elapsed().as_millis(),
         "images generated"
     );
-    store_all(gallery, &command, generator.provider(), model, generation).await
+    let provider = generator.provider();
+    let finished = FinishedOperation {
+        images: Vec::new(),
+        provider,
+        model,
+        attempts: generation.attempts,
+        usage: generation.usage,
+        warnings: generation.warnings,
+        _memory: memory,
+    };
+    store_all(gallery, &command, generation.images, finished).await
 }
 
+/// Stores each picture, and goes on behind one that cannot be stored.
 async fn store_all(
     gallery: &Gallery,
     command: &GenerateCommand,
-    provider: &'static str,
-    model: String,
-    generation: Generation,
+    pictures: Vec<GeneratedImage>,
+    mut finished: FinishedOperation,
 ) -> Result<FinishedOperation, OperationError> {
-    let (mut stored, mut unstored, mut failure) = (Vec::new(), Vec::new(), None);
-    for picture in generation.images {
-        let image = new_image(command, provider, &model, &picture);
+    let (mut unstored, mut failure) = (Vec::new(), None);
+    for picture in pictures {
+        let image = new_image(command, finished.provider, &finished.model, &picture);
         let now = OffsetDateTime::now_utc();
         match gallery.add(&image, now, &command.public_base_url).await {
-            Ok(entry) => stored.push(FinishedImage {
+            Ok(entry) => finished.images.push(FinishedImage {
                 entry,
                 revised_prompt: picture.revised_prompt,
                 bytes: picture.bytes,
@@ -250,18 +303,11 @@ async fn store_all(
     }
     match failure {
         Some(source) => Err(OperationError::NotStored {
-            stored,
+            stored: finished.images,
             unstored,
             source,
         }),
-        None => Ok(FinishedOperation {
-            images: stored,
-            provider,
-            model,
-            attempts: generation.attempts,
-            usage: generation.usage,
-            warnings: generation.warnings,
-        }),
+        None => Ok(finished),
     }
 }
 

@@ -8,7 +8,9 @@ use hmac::{Hmac, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
-use time::{Duration, OffsetDateTime, macros::format_description};
+use time::{
+    Duration, OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description,
+};
 
 pub use verify::{SasRejection, verify_service_sas};
 
@@ -21,6 +23,10 @@ const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// Times to the second in UTC; all that we sign are in UTC.
+const TIME: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
 /// An account's name and key: what a signature is made with.
 #[derive(Debug, Clone)]
@@ -100,9 +106,9 @@ impl SasProtocol {
 pub struct SasTerms {
     /// Permission letters in the service's own order, `r` for read only.
     pub permissions: String,
-    /// First moment of validity, to the second (`st`).
+    /// First moment of validity, in UTC, to the second (`st`).
     pub starts_at: OffsetDateTime,
-    /// Last moment of validity, to the second (`se`).
+    /// Last moment of validity, in UTC, to the second (`se`).
     pub expires_at: OffsetDateTime,
     /// Allowed protocols (`spr`).
     pub protocol: SasProtocol,
@@ -249,11 +255,9 @@ pub fn encode_blob_path(name: &str) -> String {
 }
 
 fn format_time(moment: OffsetDateTime) -> String {
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
     #[allow(clippy::expect_used, reason = "every component exists in every date")]
     moment
-        .to_offset(time::UtcOffset::UTC)
-        .format(format)
+        .format(TIME)
         .expect("every component exists in every date")
 }
 

@@ -2,7 +2,13 @@
 
 use crate::{app::Service, router};
 use axum::serve::ListenerExt;
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{
+    future::{Future, IntoFuture},
+    io,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{net::TcpListener, sync::Notify};
 
 /// Platforms kill what is left 30 s after they asked it to stop.
@@ -31,27 +37,30 @@ pub async fn serve(
         tracing::info!("stopping: no new requests, running work is finished");
         signal.notify_one();
     });
-    let grace_is_over = async {
-        stopping.notified().await;
-        let finished = async {
-            if let Service::Ready(app) = service.as_ref() {
-                app.operations.finish(SHUTDOWN_TIME).await;
-            }
-            // A caller that reads slowly, or an open connection, must not hold us forever.
-            std::future::pending::<()>().await;
-        };
-        let _ = tokio::time::timeout(SHUTDOWN_TIME, finished).await;
+    let mut server = pin!(server.into_future());
+    let already_served = tokio::select! {
+        biased;
+        () = stopping.notified() => None,
+        served = &mut server => Some(served),
     };
-    tokio::select! {
-        served = server => {
-            served?;
-            if let Service::Ready(app) = service.as_ref() {
-                app.operations.finish(SHUTDOWN_TIME).await;
-            }
+    let Service::Ready(app) = service.as_ref() else {
+        return Ok(());
+    };
+    let finished = async {
+        app.operations.finish().await;
+        match already_served {
+            Some(served) => served,
+            None => server.await,
         }
-        () = grace_is_over => tracing::warn!("stopped with requests still open"),
+    };
+    match tokio::time::timeout(SHUTDOWN_TIME, finished).await {
+        Ok(served) => served,
+        Err(_) => {
+            let unfinished = app.operations.running();
+            tracing::error!(unfinished, "stopped before everything was finished");
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 /// Watches for SIGTERM and SIGINT from this call on; the future is done when one has come.

@@ -137,7 +137,7 @@ async fn ask(
 ) -> Result<String, SuggestionError> {
     let is_legacy = wants_legacy_api(&settings.model);
     let (call, mut body) = if is_legacy {
-        let body = json!({ "prompt": format!("{INSTRUCTION}\n\n"), "max_tokens": 100 });
+        let body = json!({ "prompt": format!("{INSTRUCTION}\n\n"), "max_tokens": 300 });
         (ApiCall::Completion, body)
     } else {
         let messages = json!([{ "role": "user", "content": INSTRUCTION }]);
@@ -179,6 +179,7 @@ struct Completion {
 
 #[derive(Deserialize)]
 struct Choice {
+    finish_reason: Option<String>,
     message: Option<Message>,
     text: Option<String>,
 }
@@ -188,13 +189,15 @@ struct Message {
     content: Option<String>,
 }
 
-/// The first choice's text, of either API; empty for a refusal.
+/// The first choice's text, of either API; empty for a refusal or half a text.
 fn text_of(body: &[u8]) -> Result<String, UpstreamError> {
     let completion: Completion =
         serde_json::from_slice(body).map_err(|_| UpstreamError::Malformed {
             reason: "it is not the JSON of a completion",
         })?;
-    let choice = completion.choices.into_iter().next();
+    // A sentence that was cut off in the middle is none.
+    let is_whole = |choice: &Choice| choice.finish_reason.as_deref() != Some("length");
+    let choice = completion.choices.into_iter().next().filter(is_whole);
     let text = choice.and_then(|choice| match choice.message {
         Some(message) => message.content,
         None => choice.text,
@@ -247,6 +250,14 @@ mod tests {
                 "",
             ),
             (r#"{"choices":[]}"#, ""),
+            (
+                r#"{"choices":[{"text":"A fox in","finish_reason":"length"}]}"#,
+                "",
+            ),
+            (
+                r#"{"choices":[{"text":"hi","finish_reason":"stop"}]}"#,
+                "hi",
+            ),
         ] {
             assert_eq!(text_of(body.as_bytes()).unwrap(), expected, "{body}");
         }

@@ -21,9 +21,10 @@ const QUIET: [&str; 4] = ["reqwest", "hyper", "hyper_util", "rustls"];
 
 /// Starts the log. `directives` are as in `RUST_LOG`: `info`, or `visionary=debug,warn`.
 pub fn start(mode: Mode, directives: Option<&str>) {
-    let targets: Targets = directives
-        .and_then(|directives| directives.parse().ok())
-        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let asked: Option<Result<Targets, _>> = directives.map(str::parse);
+    let is_misspelt = matches!(asked, Some(Err(_)));
+    let default = || Targets::new().with_default(LevelFilter::INFO);
+    let targets = asked.and_then(Result::ok).unwrap_or_else(default);
     let floor = filter_fn(is_allowed);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match mode {
         Mode::Handler => Box::new(
@@ -43,6 +44,15 @@ pub fn start(mode: Mode, directives: Option<&str>) {
     };
     let lines = lines.with_filter(targets).with_filter(floor);
     tracing_subscriber::registry().with(lines).init();
+    if is_misspelt {
+        tracing::warn!("RUST_LOG cannot be read; the level is info");
+    }
+    // The usual report has several lines on standard error, and the host makes an error of each.
+    // Its message may quote a text that broke the program, so only the place is logged.
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(location, "a part of the program broke");
+    }));
 }
 
 fn is_allowed(metadata: &Metadata<'_>) -> bool {

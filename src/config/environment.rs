@@ -2,7 +2,7 @@
 //! `local.settings.json` of the working directory below it.
 
 use super::local_settings::{LocalSettings, LocalSettingsError};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, io::ErrorKind, path::PathBuf};
 
 /// Names and values; an empty value is as good as none.
 #[derive(Clone, Default)]
@@ -27,8 +27,10 @@ impl Environment {
         environment.working_directory = std::env::current_dir().unwrap_or_default();
         if environment.get("FUNCTIONS_CUSTOMHANDLER_PORT").is_none() {
             let path = environment.working_directory.join("local.settings.json");
-            if let Ok(text) = std::fs::read(path) {
-                environment.add_local_settings(&text);
+            match std::fs::read(path) {
+                Ok(text) => environment.add_local_settings(&text),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(_) => environment.local_settings_error = Some(LocalSettingsError::Unreadable),
             }
         }
         environment

@@ -15,6 +15,8 @@ pub(super) struct LocalSettings {
 /// Why the file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum LocalSettingsError {
+    #[error("is there and cannot be read")]
+    Unreadable,
     #[error("is not JSON")]
     NotJson,
     #[error("is encrypted; run `func settings decrypt`, or set \"IsEncrypted\": false")]

@@ -21,6 +21,8 @@ const AZURE_OPENAI: [&str; 3] = [
     "AZURE_OPENAI_API_KEY",
     "AZURE_OPENAI_DEPLOYMENT_NAME",
 ];
+const AZURE_TEXT_DEPLOYMENT: &str = "AZURE_OPENAI_TEXT_DEPLOYMENT_NAME";
+const ORGANIZATION: [&str; 2] = ["OPEN_AI_ORGANIZATION", "OPENAI_ORG_ID"];
 
 /// Who paints and who has ideas.
 #[derive(Debug, Clone)]
@@ -51,12 +53,17 @@ impl From<OpenAiConfig> for ProviderConfig {
 pub(super) fn read(reader: &mut Reader<'_>, is_deployed: bool) -> Option<ProviderConfig> {
     const NAME: &str = "IMAGE_PROVIDER";
     let words = ["openai", "azure-openai", "diffusion", "demo"];
-    let openai =
-        OPENAI_KEY.iter().any(|name| reader.is_set(name)) || reader.is_set("OPENAI_BASE_URL");
-    let azure = AZURE_OPENAI.iter().any(|name| reader.is_set(name));
+    let any = |names: &[&str]| names.iter().any(|name| reader.is_set(name));
+    let openai = any(&OPENAI_KEY) || any(&ORGANIZATION) || any(&["OPENAI_BASE_URL"]);
+    let azure = any(&AZURE_OPENAI) || any(&[AZURE_TEXT_DEPLOYMENT]);
     let is_named = reader.is_set(NAME);
     let common = Common::read(reader);
-    match (reader.one_of(NAME, &words).as_deref(), openai, azure) {
+    let named = reader.one_of(NAME, &words);
+    // Half a configuration is a mistake, even beside another provider that is named.
+    if azure || named.as_deref() == Some("azure-openai") {
+        report_missing_azure(reader);
+    }
+    match (named.as_deref(), openai, azure) {
         (Some("openai"), ..) => read_openai(reader, &common).map(ProviderConfig::from),
         (Some("azure-openai"), ..) => read_azure(reader, &common).map(ProviderConfig::from),
         (Some("demo"), ..) => Some(ProviderConfig::Demo),
@@ -83,13 +90,14 @@ pub(super) fn read(reader: &mut Reader<'_>, is_deployed: bool) -> Option<Provide
 }
 
 fn read_openai(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig> {
-    let api_key = reader.text(&OPENAI_KEY);
-    let organization = reader.text(&["OPEN_AI_ORGANIZATION", "OPENAI_ORG_ID"]);
+    let api_key = reader.header_value(&OPENAI_KEY);
+    let organization = reader.header_value(&ORGANIZATION);
     let base_url = match reader.is_set("OPENAI_BASE_URL") {
         true => reader.url("OPENAI_BASE_URL"),
         false => Url::parse(DEFAULT_BASE_URL).ok(),
     };
-    let is_public_api = !reader.is_set("OPENAI_BASE_URL");
+    let host = base_url.as_ref().and_then(Url::host_str);
+    let is_public_api = host == Some("api.openai.com");
     if is_public_api && api_key.is_none() {
         let problem = "is missing (only a server named by OPENAI_BASE_URL may need none)";
         reader.problem(OPENAI_KEY[0], problem);
@@ -116,16 +124,8 @@ fn read_openai(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig>
 }
 
 fn read_azure(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig> {
-    for name in AZURE_OPENAI {
-        if !reader.is_set(name) {
-            reader.problem(
-                name,
-                "is missing (azure-openai needs endpoint, key and deployment)",
-            );
-        }
-    }
     let endpoint = reader.url("AZURE_OPENAI_ENDPOINT");
-    let api_key = reader.text(&["AZURE_OPENAI_API_KEY"]);
+    let api_key = reader.header_value(&["AZURE_OPENAI_API_KEY"]);
     let version = reader.text(&["OPENAI_API_VERSION"]);
     let is_version = |text: &str| {
         text.bytes()
@@ -141,7 +141,7 @@ fn read_azure(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig> 
         );
     }
     let deployment = read_model(reader, "AZURE_OPENAI_DEPLOYMENT_NAME");
-    let text_deployment = read_model(reader, "AZURE_OPENAI_TEXT_DEPLOYMENT_NAME");
+    let text_deployment = read_model(reader, AZURE_TEXT_DEPLOYMENT);
     let endpoint = Endpoint::azure(endpoint?, version.as_deref());
     Some(OpenAiConfig {
         upstream: settings(endpoint, api_key, None),
@@ -174,6 +174,15 @@ fn read_model(reader: &mut Reader<'_>, name: &str) -> Option<String> {
         reader.problem(name, "must be up to 128 letters, digits and . _ - : / +");
     }
     Some(model)
+}
+
+fn report_missing_azure(reader: &mut Reader<'_>) {
+    for name in AZURE_OPENAI {
+        if !reader.is_set(name) {
+            let problem = "is missing (azure-openai needs endpoint, key and deployment)";
+            reader.problem(name, problem);
+        }
+    }
 }
 
 /// What holds for every provider; read for the demo too, so that a wrong value is found.

@@ -54,6 +54,17 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 
+    /// A text that can stand in a header: visible ASCII. A line break in the middle of a key is
+    /// what a careless paste leaves.
+    pub fn header_value(&mut self, names: &[&str]) -> Option<String> {
+        let value = self.text(names)?;
+        if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let problem = "holds a space, a line break or a character that is not ASCII";
+            self.problem(names[0], problem);
+        }
+        Some(value)
+    }
+
     pub fn one_of(&mut self, name: &str, words: &[&str]) -> Option<String> {
         let value = self.text(&[name])?.to_ascii_lowercase();
         if words.contains(&value.as_str()) {

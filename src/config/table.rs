@@ -75,12 +75,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("RUST_LOG", &[], "info"),
 ];
 
-/// Names that stand for what this version does not do: whoever sets one would rely on it.
-pub(super) const LATER_SETTINGS: [&str; 6] = [
+/// Names that stand for what this version does not do: whoever sets one would rely on it, so
+/// they are refused.
+pub const LATER_SETTINGS: [&str; 5] = [
     "API_KEY",
     "RATE_LIMIT_PER_MINUTE",
     "DAILY_IMAGE_BUDGET",
     "TRUST_FORWARDED_FOR",
     "DIFFUSION_MODEL",
-    "AZURE_OPENAI_SCOPE",
 ];

@@ -102,6 +102,20 @@ fn half_a_configuration_is_an_error() {
         (vec![AZURE[1], AZURE[2]], "AZURE_OPENAI_ENDPOINT"),
         (vec![AZURE[0], AZURE[1]], "AZURE_OPENAI_DEPLOYMENT_NAME"),
         (vec![("IMAGE_PROVIDER", "openai")], "OPEN_AI_KEY"),
+        (vec![("OPEN_AI_ORGANIZATION", "org-1")], "OPEN_AI_KEY"),
+        (
+            vec![("OPENAI_BASE_URL", "https://api.openai.com/v1")],
+            "OPEN_AI_KEY",
+        ),
+        (vec![("OPENAI_API_KEY", "sk-a\nb")], "OPEN_AI_KEY"),
+        (
+            vec![OPENAI, ("IMAGE_PROVIDER", "openai"), AZURE[0], AZURE[1]],
+            "AZURE_OPENAI_DEPLOYMENT_NAME",
+        ),
+        (
+            vec![("IMAGE_PROVIDER", "demo"), AZURE[0], AZURE[2]],
+            "AZURE_OPENAI_API_KEY",
+        ),
         (vec![("IMAGE_PROVIDER", "diffusion")], "IMAGE_PROVIDER"),
         (vec![("IMAGE_PROVIDER", "midnight")], "IMAGE_PROVIDER"),
     ] {
@@ -153,6 +167,62 @@ fn all_problems_are_reported_together() {
         .collect();
     expected.sort_unstable();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn the_ports_problems_are_reported_with_the_others() {
+    let pairs = [("PORT", "http"), ("HOST", "here"), ("MAX_IMAGES", "0")];
+    let ConfigProblems(problems) = Config::read(&Environment::from_pairs(pairs)).unwrap_err();
+    let names: Vec<_> = problems
+        .iter()
+        .map(|problem| problem.setting.as_str())
+        .collect();
+    assert_eq!(names, ["PORT", "HOST", "MAX_IMAGES"]);
+}
+
+/// Setting a default by name changes nothing: what the documentation says is what holds.
+#[test]
+fn the_documented_defaults_are_the_programs() {
+    let azure = [&AZURE[..], &ACCOUNT].concat();
+    for (base, names) in [
+        (
+            vec![OPENAI],
+            &[
+                "OPENAI_IMAGE_MODEL",
+                "OPENAI_TEXT_MODEL",
+                "STORAGE_DIR",
+                "PORT",
+                "HOST",
+            ][..],
+        ),
+        (
+            azure,
+            &["OPENAI_API_VERSION", "IMAGES_CONTAINER", "STATE_CONTAINER"],
+        ),
+        (
+            vec![OPENAI, ACCOUNT[0], ACCOUNT[1]],
+            &[
+                "SAS_PERMISSIONS",
+                "SAS_SCOPE",
+                "SAS_MINUTES",
+                "SUGGESTION_FALLBACK",
+                "MAX_IMAGES",
+                "MAX_CONCURRENT_GENERATIONS",
+                "IMAGE_MEMORY_MB",
+            ],
+        ),
+    ] {
+        let unset = format!("{:?}", read(&base)).replace("./", "");
+        for name in names {
+            let setting = SETTINGS
+                .iter()
+                .find(|setting| setting.name == *name)
+                .unwrap();
+            let set = read(&[&base[..], &[(*name, setting.default)]].concat());
+            let set = format!("{set:?}").replace("./", "");
+            assert_eq!(set, unset, "{name}={}", setting.default);
+        }
+    }
 }
 
 #[test]

@@ -89,8 +89,9 @@ impl From<UpstreamError> for ApiError {
                     .with("categories", categories.clone())
             }
             UpstreamError::InvalidRequest { message, parameter } => {
-                let detail = format!("the image provider does not accept the request: {message}");
-                let answer = Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail);
+                let detail = "the image provider does not accept the request";
+                let answer = Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+                    .with_quote(message);
                 match parameter {
                     Some(parameter) => answer.with("field", parameter.as_str()),
                     None => answer,
@@ -163,35 +164,33 @@ impl From<OperationError> for ApiError {
                 unstored,
                 source,
             } => {
-                let lost: Vec<Value> = unstored
-                    .iter()
-                    .map(|image| {
-                        json!({
-                            "b64_json": BASE64_STANDARD.encode(&image.bytes),
-                            "contentType": image.format.content_type(),
-                        })
-                    })
+                let mut lost = unstored.into_iter().map(|image| {
+                    let content_type = image.format.content_type();
+                    (BASE64_STANDARD.encode(&image.bytes), content_type)
+                });
+                let (first, content_type) = lost.next().unwrap_or_default();
+                let others: Vec<Value> = lost
+                    .map(|(text, kind)| json!({ "b64_json": text, "contentType": kind }))
                     .collect();
                 let stored: Vec<Value> = stored
                     .iter()
-                    .map(|image| json!({ "id": image.entry.id, "url": image.entry.url, "name": image.entry.name }))
+                    .map(|image| json!({ "id": image.entry.id, "name": image.entry.name }))
                     .collect();
                 let detail =
                     "the image was generated but could not be stored; it is in this answer";
-                let first = lost.first().cloned().unwrap_or_default();
                 Self::new(StatusCode::BAD_GATEWAY, "storage_error", detail)
-                    .with("b64_json", first["b64_json"].clone())
-                    .with("contentType", first["contentType"].clone())
-                    .with("unstored", lost)
+                    .with("b64_json", first)
+                    .with("contentType", content_type)
+                    .with("otherImages", others)
                     .with("stored", stored)
                     .with_cause(source)
             }
             OperationError::StillRunning => {
                 let detail = "the images take longer than a request can last; \
                     they will be in the gallery when they are done";
-                Self::new(StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", detail)
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "still_running", detail)
             }
-            OperationError::Crashed(panic) => Self::internal().with_cause(panic),
+            OperationError::Crashed => Self::internal().with_cause(error),
         }
     }
 }

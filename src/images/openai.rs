@@ -9,11 +9,8 @@ use super::{
     GeneratedImage, Generation, GenerationError, GenerationLimits, ImageGenerator, ImageOptions,
     ImageRequest, inspect,
 };
-use crate::openai::{
-    ApiCall, FailedCall, OpenAiClient, Reservation, SendPolicy, UpstreamAnswer, UpstreamError,
-};
+use crate::openai::{ApiCall, FailedCall, OpenAiClient, SendPolicy, UpstreamAnswer, UpstreamError};
 use async_trait::async_trait;
-use bytes::Bytes;
 use family::Family;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -68,11 +65,8 @@ impl OpenAiImages {
             set("style", text(&options.style));
         }
         if family.takes_response_format() {
-            let format = options.response_format;
-            set(
-                "response_format",
-                format.map(|format| format.as_str().into()),
-            );
+            // The bytes are needed in any case; an address would be a second, unpaid-for risk.
+            set("response_format", Some("b64_json".into()));
         }
         if family.takes_output_options() {
             let format = options.output_format;
@@ -87,6 +81,8 @@ impl OpenAiImages {
         json!(body)
     }
 
+    /// All usable pictures of an answer, which is paid for as a whole: one that is not usable
+    /// costs a warning, and only if none is left the first failure.
     async fn read_images(
         &self,
         upstream: UpstreamAnswer,
@@ -94,44 +90,59 @@ impl OpenAiImages {
     ) -> Result<Generation, UpstreamError> {
         let answer = answer::parse(&upstream.body)?;
         drop(upstream.body); // the text is no longer needed, and it is the larger half
-        let mut images = Vec::new();
+        let (mut images, mut failures) = (Vec::new(), Vec::new());
         for item in answer.items {
-            let bytes = match item.picture {
-                answer::Picture::Inline(bytes) => bytes.into(),
-                answer::Picture::At(url) => {
-                    let fetch = download::fetch(self.client.http(), self.client.base_url(), &url);
-                    tokio::time::timeout_at(deadline, fetch)
-                        .await
-                        .unwrap_or(Err(UpstreamError::TimedOut))?
-                }
-            };
-            let mut image = picture(bytes, &upstream.reservation)?;
-            image.revised_prompt = item.revised_prompt;
-            image.upstream_request_id.clone_from(&upstream.request_id);
-            images.push(image);
+            match self.read_picture(item.picture, deadline).await {
+                Ok(image) => images.push(GeneratedImage {
+                    revised_prompt: item.revised_prompt,
+                    upstream_request_id: upstream.request_id.clone(),
+                    ..image
+                }),
+                Err(error) => failures.push(error),
+            }
+        }
+        let warnings = failures
+            .iter()
+            .map(|error| format!("one image is missing: {error}"))
+            .collect();
+        if images.is_empty() && !failures.is_empty() {
+            return Err(failures.swap_remove(0));
         }
         Ok(Generation {
             images,
             attempts: upstream.attempts,
             usage: answer.usage,
-            warnings: Vec::new(),
+            warnings,
         })
     }
-}
 
-fn picture(bytes: Bytes, reservation: &Reservation) -> Result<GeneratedImage, UpstreamError> {
-    let (format, dimensions) = inspect(&bytes).ok_or(UpstreamError::Malformed {
-        reason: "a picture in it is no png, jpeg or webp",
-    })?;
-    Ok(GeneratedImage {
-        bytes,
-        format,
-        dimensions,
-        revised_prompt: None,
-        seed: None,
-        upstream_request_id: None,
-        reservation: Some(reservation.clone()),
-    })
+    async fn read_picture(
+        &self,
+        picture: answer::Picture,
+        deadline: Instant,
+    ) -> Result<GeneratedImage, UpstreamError> {
+        let bytes = match picture {
+            answer::Picture::Inline(bytes) => bytes.into(),
+            answer::Picture::Unusable(error) => return Err(error),
+            answer::Picture::At(url) => {
+                let fetch = download::fetch(self.client.http(), self.client.base_url(), &url);
+                tokio::time::timeout_at(deadline, fetch)
+                    .await
+                    .unwrap_or(Err(UpstreamError::TimedOut))?
+            }
+        };
+        let (format, dimensions) = inspect(&bytes).ok_or(UpstreamError::Malformed {
+            reason: "a picture in it is no png, jpeg or webp",
+        })?;
+        Ok(GeneratedImage {
+            bytes,
+            format,
+            dimensions,
+            revised_prompt: None,
+            seed: None,
+            upstream_request_id: None,
+        })
+    }
 }
 
 #[async_trait]

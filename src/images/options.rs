@@ -33,8 +33,6 @@ pub struct ImageOptions {
     pub n: u8,
     /// `vivid` or `natural`.
     pub style: Option<String>,
-    /// The form that dall-e models are asked for.
-    pub response_format: Option<ResponseFormat>,
     /// The picture's encoding.
     pub output_format: Option<ImageFormat>,
     /// 0 to 100 per cent, for jpeg and webp.
@@ -113,17 +111,6 @@ pub enum ResponseFormat {
     B64Json,
 }
 
-impl ResponseFormat {
-    /// The value in requests.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Url => "url",
-            Self::B64Json => "b64_json",
-        }
-    }
-}
-
 /// The form of our own answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerOptions {
@@ -178,7 +165,6 @@ pub fn parse_request(
         quality: fields.matching("quality", is_word, WORD_RULE)?,
         n: fields.integer("n", 1, max_images.into())?.map_or(1, as_u8),
         style: fields.one_of("style", &["vivid", "natural"])?,
-        response_format,
         output_format: format.as_deref().and_then(ImageFormat::parse),
         output_compression: fields.integer("output_compression", 0, 100)?.map(as_u8),
         background: fields.one_of("background", &["transparent", "opaque", "auto"])?,

@@ -13,9 +13,10 @@ pub enum UpstreamError {
         categories: Vec<String>,
     },
     /// The provider does not take a value of the request.
-    #[error("the provider does not accept the request: {message}")]
+    #[error("the provider does not accept the request (parameter {})", parameter.as_deref().unwrap_or("not named"))]
     InvalidRequest {
-        /// The provider's sentence, shortened.
+        /// The provider's sentence, shortened, for the caller alone: it may quote the prompt,
+        /// so neither this type's `Display` nor the log has it.
         message: String,
         /// The parameter that it names.
         parameter: Option<String>,
@@ -62,6 +63,13 @@ pub enum UpstreamError {
     },
 }
 
+/// Codes of accounts without money: the operator's business, and no passing limit.
+const SPENT_QUOTAS: [&str; 3] = [
+    "insufficient_quota",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+];
+
 /// How much of a provider's sentence is passed on.
 const MAX_MESSAGE_CHARACTERS: usize = 300;
 
@@ -70,7 +78,6 @@ const MAX_MESSAGE_CHARACTERS: usize = 300;
 pub(super) fn find(status: u16, body: &[u8]) -> Option<UpstreamError> {
     let is_success = (200..300).contains(&status);
     let error = if is_success {
-        // The picture makes a good answer long; only its first bytes and its end can name an error.
         error_of_success(body)?
     } else {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -79,8 +86,7 @@ pub(super) fn find(status: u16, body: &[u8]) -> Option<UpstreamError> {
     Some(classify(status, &error))
 }
 
-/// An answer whose top-level `error` is an object or text. Bodies with images are not parsed
-/// twice: an error answer is short.
+/// The top-level `error` of a short answer. Long ones hold pictures and are not parsed twice.
 fn error_of_success(body: &[u8]) -> Option<Value> {
     const LONGEST_ERROR: usize = 64 * 1024;
     if body.len() > LONGEST_ERROR {
@@ -107,7 +113,7 @@ fn classify(status: u16, error: &Value) -> UpstreamError {
         || (parameter == "model" && message.contains("does not exist"));
     match status {
         _ if no_such_model => UpstreamError::ModelNotFound,
-        _ if code == "insufficient_quota" => UpstreamError::RateLimited {
+        _ if SPENT_QUOTAS.contains(&code) => UpstreamError::RateLimited {
             retry_after: None,
             quota_is_spent: true,
         },
@@ -186,7 +192,8 @@ fn shorten(message: &str) -> String {
         .split_whitespace()
         .filter(|word| !word.contains("sk-"));
     let sentence = words.collect::<Vec<_>>().join(" ");
-    sentence.chars().take(MAX_MESSAGE_CHARACTERS).collect()
+    let printable = sentence.chars().filter(|character| !character.is_control());
+    printable.take(MAX_MESSAGE_CHARACTERS).collect()
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
         if let Some(error) = take_error(&mut response) {
             error.log();
             let other_headers = std::mem::take(response.headers_mut());
-            response = error.to_response(id.as_str());
+            response = error.into_answer(id.as_str());
             let from_layers = other_headers
                 .into_iter()
                 .filter_map(|(name, value)| Some((name?, value)));

@@ -4,7 +4,7 @@
 use crate::{app::App, error::ApiError, storage::directory::OpenFile};
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::{
         HeaderMap, HeaderValue, Method, StatusCode, Uri,
         header::{
@@ -30,7 +30,7 @@ const KEEP: &str = "private, max-age=31536000, immutable";
 pub async fn handle(
     State(app): State<Arc<App>>,
     method: Method,
-    Path(path): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -38,6 +38,9 @@ pub async fn handle(
         return Err(ApiError::not_found(
             "files are served by the storage account",
         ));
+    };
+    let Ok(Path(path)) = path else {
+        return Err(ApiError::not_found("there is no such file"));
     };
     let query = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let query = query.into_owned().collect();
@@ -60,9 +63,9 @@ async fn answer(
     if text(IF_NONE_MATCH).is_some_and(|tags| matches_tag(tags, &open.etag)) {
         return Ok((StatusCode::NOT_MODIFIED, common).into_response());
     }
-    // A range is only for the version that the caller has a part of.
+    // A range is only for the version that the caller has a part of, and only for GET.
     let same_version = text(IF_RANGE).is_none_or(|tag| tag == open.etag);
-    let range = text(RANGE).filter(|_| same_version);
+    let range = text(RANGE).filter(|_| same_version && method == Method::GET);
     let size = open.size_bytes;
     let (status, start, length) = match range.map(|range| parse_range(range, size)) {
         None | Some(Range::Ignored) => (StatusCode::OK, 0, size),

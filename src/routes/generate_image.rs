@@ -13,7 +13,7 @@ use axum::{
     extract::{Request, State},
     http::{
         HeaderMap,
-        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
+        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ORIGIN},
     },
     response::{IntoResponse, Response},
 };
@@ -84,20 +84,20 @@ async fn read_object(headers: &HeaderMap, body: Body) -> Result<Map<String, Valu
 }
 
 /// JSON is read under its own types, under none, and under the form type that `curl -d` sends.
+/// The last two a browser sends for any web page without asking first, and names its `Origin`:
+/// for pages only JSON's own types count, so that a foreign page cannot spend money here.
 fn is_json(headers: &HeaderMap) -> bool {
+    let is_page = headers.contains_key(ORIGIN);
     let Some(value) = headers.get(CONTENT_TYPE) else {
-        return true;
+        return !is_page;
     };
     let text = value.to_str().unwrap_or("unreadable");
     let kind = text.split(';').next().unwrap_or_default();
     let kind = kind.trim().to_ascii_lowercase();
-    let names = [
-        "",
-        "application/json",
-        "text/json",
-        "application/x-www-form-urlencoded",
-    ];
-    names.contains(&kind.as_str()) || (kind.starts_with("application/") && kind.ends_with("+json"))
+    let is_form = ["", "application/x-www-form-urlencoded"].contains(&kind.as_str());
+    let is_json = ["application/json", "text/json"].contains(&kind.as_str())
+        || (kind.starts_with("application/") && kind.ends_with("+json"));
+    is_json || (is_form && !is_page)
 }
 
 /// Only those who name JSON get it: front ends send `*/*` and expect the original's text.
@@ -199,5 +199,6 @@ mod tests {
             assert_eq!(is_json(&headers(CONTENT_TYPE, kind)), expected, "{kind}");
         }
         assert!(is_json(&HeaderMap::new()));
+        assert!(!is_json(&headers(ORIGIN, "https://evil.example")));
     }
 }

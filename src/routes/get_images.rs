@@ -10,14 +10,17 @@ use axum::{
     body::Body,
     extract::State,
     http::{
-        HeaderMap, Uri,
-        header::{CACHE_CONTROL, CONTENT_TYPE},
+        HeaderMap, StatusCode, Uri,
+        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
     },
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hasher},
+    sync::Arc,
+};
 use time::{OffsetDateTime, macros::format_description};
 
 #[derive(Serialize)]
@@ -62,20 +65,38 @@ pub async fn handle(
         .list(&query, OffsetDateTime::now_utc(), &base_url);
     let page = page.await.map_err(|error| with_empty_list(error.into()))?;
     let body = serde_json::to_vec(&Answer::from(page)).map_err(|_| ApiError::internal())?;
-    let headers = [
+    let etag = entity_tag(&body);
+    let known = headers
+        .get(IF_NONE_MATCH)
+        .and_then(|tags| tags.to_str().ok());
+    let is_known = known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == etag));
+    let fields = [
         (CONTENT_TYPE, "application/json"),
         (CACHE_CONTROL, "private, no-cache"),
+        (ETAG, &etag),
     ];
-    Ok((headers, Body::from(body)).into_response())
+    Ok(match is_known {
+        true => (StatusCode::NOT_MODIFIED, fields).into_response(),
+        false => (fields, Body::from(body)).into_response(),
+    })
+}
+
+/// The same list has the same tag within a signature window, on every instance of one build.
+fn entity_tag(body: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body);
+    format!("W/\"{:016x}\"", hasher.finish())
 }
 
 fn parse_query(query: &str) -> Result<ListImagesQuery, ApiError> {
     let mut parsed = ListImagesQuery::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        // Of a repeated parameter the last counts; a forwarding host joins them with commas.
+        let value = value.rsplit(',').next().unwrap_or_default();
         match name.as_ref() {
             _ if value.is_empty() => {}
-            "limit" => parsed.limit = Some(parse_limit(&value)?),
-            "cursor" => parsed.cursor = Some(Cursor::parse(&value)?),
+            "limit" => parsed.limit = Some(parse_limit(value)?),
+            "cursor" => parsed.cursor = Some(Cursor::parse(value)?),
             _ => {}
         }
     }

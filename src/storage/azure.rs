@@ -22,7 +22,6 @@ use futures_util::StreamExt;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use time::OffsetDateTime;
-use tokio::sync::OnceCell;
 use url::Url;
 
 pub use connection_string::{InvalidConnectionString, parse_connection_string};
@@ -83,7 +82,6 @@ pub struct AzureStore {
 struct KnownContainer {
     name: String,
     client: ContainerClient,
-    exists: OnceCell<()>,
 }
 
 impl AzureStore {
@@ -107,7 +105,6 @@ impl AzureStore {
         let known = |name: &str| KnownContainer {
             name: name.to_owned(),
             client: service.container_client(name),
-            exists: OnceCell::new(),
         };
         Ok(Self {
             images: known(&settings.images_container),
@@ -165,20 +162,13 @@ impl AzureStore {
                     _ => Err(StorageError::AlreadyExists),
                 }
             }
-            Err(_) => Err(StorageError::AlreadyExists),
+            // Taking it for somebody else's would store the same image twice.
+            Err(error) => Err(map_error("look at a blob", error)),
         }
     }
 }
 
 impl KnownContainer {
-    /// Makes the container once per process, and again after it was found missing.
-    async fn ensure(&self) -> Result<(), StorageError> {
-        self.exists
-            .get_or_try_init(|| self.create())
-            .await
-            .map(drop)
-    }
-
     async fn create(&self) -> Result<(), StorageError> {
         match self.client.create().await {
             Ok(()) => Ok(()),
@@ -199,11 +189,10 @@ impl BlobStore for AzureStore {
     ) -> Result<(), StorageError> {
         check_name(name)?;
         let container = self.container(container);
-        container.ensure().await?;
         let client = container.client.blob_client(name);
         match self.try_put(&client, &blob, mode).await {
             Err(StorageError::NotFound) => {
-                // Somebody deleted the container since.
+                // The container is missing: the first write ever, or somebody deleted it.
                 container.create().await?;
                 self.try_put(&client, &blob, mode).await
             }

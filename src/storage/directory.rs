@@ -79,6 +79,7 @@ impl DirectoryStore {
             std::fs::create_dir_all(settings.root.join(part)).map_err(failed)?;
         }
         let key = key::read_or_create(&settings.root).map_err(failed)?;
+        file::sweep(&settings.root.join("incoming"));
         Ok(Self {
             root: settings.root.clone(),
             key,

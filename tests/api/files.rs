@@ -6,6 +6,7 @@ use crate::{
 };
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 async fn stored(service: &Service, prompt: &str) -> (String, Vec<u8>) {
     let body = json!({"prompt": prompt, "size": "64x64"});
@@ -26,6 +27,8 @@ async fn an_image_opens_whole_in_parts_and_by_its_head() {
     assert_eq!(head.header("x-content-type-options"), "nosniff");
     assert!(head.header("cache-control").contains("immutable"));
     assert_eq!(head.header("content-disposition"), "inline");
+    let ranged = Answer::of(client().head(&url).header("range", "bytes=0-1")).await;
+    assert_eq!(ranged.status, 200, "ranges are for GET");
     let end = bytes.len() - 1;
     for (range, part) in [
         ("bytes=0-7".to_owned(), &bytes[..8]),
@@ -111,6 +114,29 @@ async fn no_path_leaves_the_folder() {
             matches!(answer.status, 403 | 404),
             "{path} gave {}",
             answer.status
+        );
+    }
+    // Clients tidy such a path up before they send it, so it goes by hand.
+    for path in [
+        "%2e%2e/signing.key",
+        "../signing.key",
+        "%FF",
+        "gallery/../../signing.key",
+    ] {
+        let request = format!("GET /api/files/{path}?{token} HTTP/1.0\r\n\r\n");
+        let mut connection = tokio::net::TcpStream::connect(service.address())
+            .await
+            .unwrap();
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        let refused = ["HTTP/1.0 403", "HTTP/1.0 404"]
+            .iter()
+            .any(|start| answer.starts_with(start));
+        assert!(
+            refused && answer.contains("application/problem+json"),
+            "{path}: {answer}"
         );
     }
     let missing = service

@@ -195,15 +195,79 @@ async fn no_blob_whoever_wrote_it_hides_the_others() {
         "bell%07_1680000000001.png",
         "nul%00_1680000000002.png",
         "a%EF%BF%BE.png",
+        "holiday/bell%07.png",
+        "gallery/8320000000000/bell%07_1.png",
+        "gallery/8204000000000/bell%07_2.png",
     ] {
         put_as_anybody(&container, name).await;
         let list = service.get("/api/getImages").await;
         assert_eq!(list.status, 200, "{name:?}: {}", list.text());
-        assert!(
-            prompts(&list.json()).contains(&"ours"),
-            "{name:?} hides ours"
-        );
+        let list = list.json();
+        assert!(prompts(&list).contains(&"ours"), "{name:?} hides ours");
     }
+}
+
+#[tokio::test]
+async fn a_broken_foreign_folder_hides_no_other() {
+    let container = azurite::new_container("folders");
+    let service = Service::on_azurite(&container).await;
+    generate(&service, &["ours"]).await;
+    for name in [
+        "holiday/bell%07.png",
+        "old%20cat_1680000000000.png",
+        "trip/x_1680000000001.png",
+    ] {
+        put_as_anybody(&container, name).await;
+    }
+    let list = service.get("/api/getImages").await.json();
+    assert_eq!(prompts(&list), ["ours", "x", "old cat"]);
+}
+
+#[tokio::test]
+async fn a_list_that_did_not_change_is_not_sent_again() {
+    let service = Service::start(&[]).await;
+    generate(&service, &["a"]).await;
+    let url = format!("{}/api/getImages", service.base());
+    let ask = async |tag: &str| Answer::of(client().get(&url).header("if-none-match", tag)).await;
+    let first = ask("\"none\"").await;
+    let tag = first.header("etag").to_owned();
+    let second = ask(&tag).await;
+    // The tag changes with the signatures, every 15 minutes: then once more.
+    let second = match second.status {
+        200 => ask(second.header("etag")).await,
+        _ => second,
+    };
+    assert_eq!((second.status, second.body.len()), (304, 0));
+    generate(&service, &["b"]).await;
+    assert_eq!(ask(&tag).await.status, 200);
+}
+
+#[tokio::test]
+async fn of_a_repeated_parameter_the_last_counts_as_a_forwarding_host_joins_them() {
+    let service = Service::start(&[]).await;
+    generate(&service, &["a", "b", "c"]).await;
+    for query in ["limit=1&limit=2", "limit=1,2", "limit=1%2C2"] {
+        let list = service.get(&format!("/api/getImages?{query}")).await.json();
+        assert_eq!(prompts(&list), ["c", "b"], "{query}");
+    }
+}
+
+#[tokio::test]
+async fn signatures_last_as_long_as_the_setting_says() {
+    let service = Service::start(&[("SAS_MINUTES", "600")]).await;
+    let token = service.get("/api/generateSASToken").await.text();
+    let terms: std::collections::HashMap<String, String> =
+        url::form_urlencoded::parse(token.as_bytes())
+            .into_owned()
+            .collect();
+    let moment = |name: &str| {
+        let format = &time::format_description::well_known::Rfc3339;
+        time::OffsetDateTime::parse(&terms[name], format).unwrap()
+    };
+    assert_eq!(
+        moment("se") - moment("st"),
+        time::Duration::minutes(5 + 15 + 600)
+    );
 }
 
 /// Writes a blob past the service, by the account's own signature.
@@ -226,6 +290,7 @@ async fn put_as_anybody(container: &str, encoded_name: &str) {
         .body("x");
     let answer = Answer::of(put).await;
     // Some names Azurite itself refuses, as Azure does; what it takes must do no harm.
+    assert_ne!(answer.header("x-ms-error-code"), "ContainerNotFound");
     assert!(
         matches!(answer.status, 201 | 400 | 403 | 404),
         "{encoded_name}: {}",

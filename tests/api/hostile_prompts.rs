@@ -65,10 +65,17 @@ async fn check(service: &Service) {
         let kept = image["prompt"].as_str().unwrap();
         match prompt.chars().count() {
             0..=100 => assert_eq!(kept, prompt.trim(), "the whole prompt is kept"),
-            _ => assert!(
-                prompt.starts_with(kept) && kept.chars().count() >= 500,
-                "{shown:?}"
-            ),
+            _ => {
+                let encoded: usize = kept
+                    .chars()
+                    .map(|c| if c.is_ascii() { 1 } else { 3 * c.len_utf8() })
+                    .sum();
+                assert!(prompt.starts_with(kept), "{shown:?}");
+                assert!(
+                    encoded > 6 * 1024,
+                    "all that fits in 8 KB is kept, not {encoded} bytes"
+                );
+            }
         }
         let url = image["url"].as_str().unwrap();
         assert!(url.is_ascii(), "{url}");

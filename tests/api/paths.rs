@@ -67,7 +67,8 @@ async fn a_misconfigured_service_lives_and_says_so() {
         "/api/generateSASToken",
         "/api/files/x",
     ] {
-        service.get(path).await.assert_problem(503, "misconfigured");
+        let problem = service.get(path).await.assert_problem(503, "misconfigured");
+        assert_eq!(problem["imageUrls"], serde_json::json!([]));
     }
     service
         .post("{}", &[])

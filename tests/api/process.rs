@@ -175,6 +175,40 @@ async fn told_to_stop_it_finishes_what_is_paid() {
     assert_eq!(running.end().await.0, Some(0));
 }
 
+#[tokio::test]
+async fn paid_work_that_fails_with_nobody_waiting_is_in_the_log() {
+    let upstream = Upstream::start().await;
+    let gate = Gate::closed();
+    upstream.always(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    let folder = tempfile::tempdir().unwrap();
+    let (root, base_url) = (folder.path().to_str().unwrap(), upstream.base_url());
+    let settings = [
+        ("PORT", "0"),
+        ("STORAGE_DIR", root),
+        ("OPENAI_BASE_URL", base_url.as_str()),
+    ];
+    let running = Running::start(program(&settings)).await;
+    let request = client().post(format!("{}/api/generateImage", running.base));
+    let caller = tokio::spawn(request.body("{\"prompt\":\"paid\"}").send());
+    upstream
+        .wait_for_requests_to("/images/generations", 1)
+        .await;
+    std::fs::remove_dir_all(folder.path().join("incoming")).unwrap();
+    caller.abort();
+    assert!(caller.await.is_err_and(|error| error.is_cancelled()));
+    for _ in 0..5 {
+        Answer::of(client().get(&running.base)).await; // it sees the closed connection meanwhile
+    }
+    gate.open();
+    running.signal("-TERM");
+    let (code, printed) = running.end().await;
+    assert_eq!(code, Some(0));
+    assert!(
+        printed.contains("a generation failed after its caller had gone"),
+        "{printed}"
+    );
+}
+
 /// Whatever is asked of the log: no key, no signature, no function key, no prompt.
 #[tokio::test]
 async fn the_log_holds_no_secret_and_no_prompt() {
@@ -202,6 +236,14 @@ async fn the_log_holds_no_secret_and_no_prompt() {
     assert_eq!(Answer::of(post()).await.status, 200);
     upstream.push(upstream::Answer::wrong_key());
     assert_eq!(Answer::of(post()).await.status, 502);
+    let quoting = "Invalid prompt: 'walrus in a secret garden'";
+    upstream.push(upstream::Answer::error(
+        400,
+        "invalid_request_error",
+        "bad",
+        quoting,
+    ));
+    assert_eq!(Answer::of(post()).await.status, 400);
     for path in [
         "/api/getImages",
         "/api/generateSASToken",

@@ -158,3 +158,37 @@ async fn a_partial_success_is_a_success_with_a_warning() {
     assert_eq!(body["imageList"].as_array().unwrap().len(), 2);
     assert_eq!(body["warnings"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn pictures_by_address_are_fetched_again_after_a_passing_fault() {
+    let upstream = Upstream::start().await;
+    let url = upstream.serve("/blob/x", Answer::html(503));
+    upstream.always(Answer::image_url(&url));
+    let service = Service::over(&upstream, &[]).await;
+    let body = json!({"prompt": "a"});
+    service
+        .generate(&body)
+        .await
+        .assert_problem(502, "upstream_error");
+    assert_eq!(upstream.requests_to("/blob/x").len(), 3);
+    assert_eq!(
+        upstream.requests_to("/images/generations").len(),
+        1,
+        "it is paid once"
+    );
+}
+
+#[tokio::test]
+async fn what_a_provider_quotes_reaches_the_caller_in_one_printable_line() {
+    let upstream = Upstream::start().await;
+    let message = "Invalid prompt: 'walrus\u{1b}[31m\n secret'";
+    upstream.push(Answer::error(400, "invalid_request_error", "bad", message));
+    let service = Service::over(&upstream, &[]).await;
+    let answer = service.generate(&json!({"prompt": "a"})).await;
+    let problem = answer.assert_problem(400, "invalid_request");
+    let shown = problem["error"].as_str().unwrap();
+    assert!(
+        shown.contains("walrus") && !shown.contains(char::is_control),
+        "{shown:?}"
+    );
+}

@@ -3,7 +3,10 @@
 use crate::{files_below, read, root, rust_files};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use visionary::{config::SETTINGS, router::FUNCTIONS};
+use visionary::{
+    config::{LATER_SETTINGS, SETTINGS},
+    router::FUNCTIONS,
+};
 
 /// The Functions host and the shell set these; they have no place in the app's settings.
 const NOT_IN_THE_EXAMPLE: [&str; 4] = ["FUNCTIONS_CUSTOMHANDLER_PORT", "PORT", "HOST", "RUST_LOG"];
@@ -36,6 +39,14 @@ fn the_readmes_table_is_the_settings_table() {
         })
         .collect();
     assert_eq!(rows, expected);
+}
+
+#[test]
+fn the_readme_names_the_settings_that_are_refused() {
+    let readme = read("README.md");
+    for name in LATER_SETTINGS {
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
+    }
 }
 
 #[test]

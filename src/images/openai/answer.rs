@@ -32,6 +32,8 @@ pub(super) struct Item {
 pub(super) enum Picture {
     Inline(Vec<u8>),
     At(String),
+    /// It cannot be used; the others of the answer can.
+    Unusable(UpstreamError),
 }
 
 #[derive(Deserialize)]
@@ -52,7 +54,7 @@ struct RawItem {
 /// Reads pictures and decodes those that came in base64.
 ///
 /// # Errors
-/// [`UpstreamError::Malformed`] when it is no images answer or has no picture.
+/// [`UpstreamError::Malformed`] when it is no images answer or has no picture at all.
 pub(super) fn parse(body: &[u8]) -> Result<Answer, UpstreamError> {
     let malformed = |reason| UpstreamError::Malformed { reason };
     let raw: RawAnswer = serde_json::from_slice(body)
@@ -63,18 +65,17 @@ pub(super) fn parse(body: &[u8]) -> Result<Answer, UpstreamError> {
     }
     let items = data
         .into_iter()
-        .map(|item| {
-            let picture = match (item.b64_json, item.url) {
-                (Some(text), _) => Picture::Inline(decode(&text)?),
+        .map(|item| Item {
+            picture: match (item.b64_json, item.url) {
+                (Some(text), _) => decode(&text).map_or_else(Picture::Unusable, Picture::Inline),
                 (None, Some(url)) => Picture::At(url),
-                (None, None) => return Err(malformed("a picture has neither b64_json nor url")),
-            };
-            Ok(Item {
-                picture,
-                revised_prompt: item.revised_prompt.or_else(|| raw.revised_prompt.clone()),
-            })
+                (None, None) => {
+                    Picture::Unusable(malformed("a picture has neither b64_json nor url"))
+                }
+            },
+            revised_prompt: item.revised_prompt.or_else(|| raw.revised_prompt.clone()),
         })
-        .collect::<Result<_, _>>()?;
+        .collect();
     Ok(Answer {
         items,
         usage: raw.usage,
@@ -106,6 +107,7 @@ mod tests {
             .map(|item| match item.picture {
                 Picture::Inline(bytes) => (Some(bytes), item.revised_prompt),
                 Picture::At(url) => (Some(url.into_bytes()), item.revised_prompt),
+                Picture::Unusable(_) => (None, item.revised_prompt),
             })
             .collect()
     }
@@ -127,6 +129,13 @@ mod tests {
     }
 
     #[test]
+    fn one_unusable_picture_spoils_no_other() {
+        let body = r#"{"data":[{"b64_json":"!!"},{},{"b64_json":"aGk="}]}"#;
+        let hi = Some(b"hi".to_vec());
+        assert_eq!(pictures(body), [(None, None), (None, None), (hi, None)]);
+    }
+
+    #[test]
     fn answers_without_a_picture_are_malformed() {
         for body in [
             "",
@@ -135,8 +144,6 @@ mod tests {
             "{}",
             r#"{"data":null}"#,
             r#"{"data":[]}"#,
-            r#"{"data":[{}]}"#,
-            r#"{"data":[{"b64_json":"!!"}]}"#,
             r#"{"data":[{"b64_json":7}]}"#,
             r#"{"data":[{"b64_json":"aGk="}"#,
         ] {

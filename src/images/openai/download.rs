@@ -11,7 +11,10 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// OpenAI and Azure OpenAI keep dall-e's pictures on such hosts.
 const BLOB_HOSTS: &str = ".blob.core.windows.net";
 
-/// Fetches the picture at `address`.
+/// The picture is paid for, so a passing fault is not the end.
+const TRIES: u32 = 3;
+
+/// Fetches the picture at `address`, again after a passing fault.
 ///
 /// # Errors
 /// [`UpstreamError::Malformed`] for an address that is not allowed, or what went wrong with it.
@@ -27,6 +30,21 @@ pub(super) async fn fetch(
             "a picture's address is on a host that is not the provider's",
         ));
     }
+    let mut tried = 1;
+    loop {
+        match fetch_once(http, url.clone()).await {
+            Err(
+                UpstreamError::Unreachable(_)
+                | UpstreamError::Broken(_)
+                | UpstreamError::ServerFault { .. },
+            ) if tried < TRIES => tried += 1,
+            other => return other,
+        }
+    }
+}
+
+async fn fetch_once(http: &reqwest::Client, url: Url) -> Result<Bytes, UpstreamError> {
+    let malformed = |reason| UpstreamError::Malformed { reason };
     let unreachable = |error: reqwest::Error| UpstreamError::Unreachable(error.without_url());
     let mut response = http.get(url).send().await.map_err(unreachable)?;
     let status = response.status().as_u16();

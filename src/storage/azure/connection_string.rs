@@ -20,7 +20,7 @@ pub enum InvalidConnectionString {
     #[error("it has no AccountKey (a SharedAccessSignature alone cannot sign URLs)")]
     NoAccountKey,
     /// The endpoint is no URL.
-    #[error("its BlobEndpoint is not an http or https URL")]
+    #[error("its BlobEndpoint is not an http or https URL without a query")]
     BadEndpoint,
 }
 
@@ -51,6 +51,7 @@ pub fn parse_connection_string(
     let endpoint = Url::parse(&endpoint)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .filter(|url| url.query().is_none() && url.password().is_none())
         .ok_or(InvalidConnectionString::BadEndpoint)?;
     Ok((account, key.into(), endpoint))
 }

@@ -10,11 +10,21 @@ use quick_xml::{
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
-/// Reads one page. A blob without a readable name or date is left out; it hides no other.
+/// Why an answer is no list.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InvalidList {
+    #[error("it is not XML")]
+    NotXml(#[from] quick_xml::Error),
+    #[error("it is not a whole list")]
+    Incomplete,
+}
+
+/// Reads one page. A blob without a name is left out, and one without a readable date counts as
+/// one of 1970; neither hides another.
 ///
 /// # Errors
-/// When the text is not XML at all.
-pub(super) fn parse_page(xml: &[u8]) -> Result<BlobPage, quick_xml::Error> {
+/// [`InvalidList`] for what is no list or only a part of one.
+pub(super) fn parse_page(xml: &[u8]) -> Result<BlobPage, InvalidList> {
     let text = String::from_utf8_lossy(xml);
     let mut reader = Reader::from_str(&text);
     let mut page = PageReader::default();
@@ -25,7 +35,8 @@ pub(super) fn parse_page(xml: &[u8]) -> Result<BlobPage, quick_xml::Error> {
             Event::CData(data) => page.text.push_str(&data.xml10_content()),
             Event::GeneralRef(reference) => page.text.push_str(&resolve(&reference)),
             Event::End(end) => page.close(end.name().as_ref()),
-            Event::Eof => return Ok(page.done),
+            Event::Eof if page.is_whole => return Ok(page.done),
+            Event::Eof => return Err(InvalidList::Incomplete),
             _ => {}
         }
     }
@@ -35,6 +46,7 @@ pub(super) fn parse_page(xml: &[u8]) -> Result<BlobPage, quick_xml::Error> {
 #[derive(Default)]
 struct PageReader {
     done: BlobPage,
+    is_whole: bool,
     blob: Option<PartialBlob>,
     in_metadata: bool,
     name_is_encoded: bool,
@@ -54,13 +66,13 @@ impl PageReader {
     fn open(&mut self, start: &BytesStart<'_>) {
         self.text.clear();
         match start.name().as_ref() {
+            _ if self.in_metadata => {} // anybody's words, whatever they are called
             "Blob" | "BlobPrefix" => self.blob = Some(PartialBlob::default()),
             "Metadata" => self.in_metadata = true,
             "Name" => {
-                self.name_is_encoded = start
-                    .attributes()
-                    .flatten()
-                    .any(|attribute| attribute.key.as_ref() == "Encoded");
+                self.name_is_encoded = start.attributes().flatten().any(|attribute| {
+                    attribute.key.as_ref() == "Encoded" && attribute.value.as_ref() == "true"
+                });
             }
             _ => {}
         }
@@ -70,12 +82,13 @@ impl PageReader {
         let text = std::mem::take(&mut self.text);
         match (element, &mut self.blob) {
             ("Metadata", _) => self.in_metadata = false,
-            ("Blob", blob) => self.done.items.extend(blob.take().and_then(finish)),
-            ("BlobPrefix", blob) => self.done.folders.extend(blob.take().map(|blob| blob.name)),
-            ("NextMarker", None) => self.done.next_marker = Some(text).filter(|m| !m.is_empty()),
             (name, Some(blob)) if self.in_metadata => {
                 blob.metadata.insert(name.to_ascii_lowercase(), text);
             }
+            ("EnumerationResults", _) => self.is_whole = true,
+            ("Blob", blob) => self.done.items.extend(blob.take().and_then(finish)),
+            ("BlobPrefix", blob) => self.done.folders.extend(blob.take().map(|blob| blob.name)),
+            ("NextMarker", None) => self.done.next_marker = Some(text).filter(|m| !m.is_empty()),
             ("Name", Some(blob)) if self.name_is_encoded => {
                 blob.name = percent_decode_str(&text).decode_utf8_lossy().into_owned();
             }
@@ -166,6 +179,20 @@ mod tests {
                     .into(),
             }]
         );
+    }
+
+    #[test]
+    fn words_of_metadata_are_no_structure_and_half_an_answer_is_none() {
+        let page = page(
+            "<Blob><Name>a</Name><Metadata><Blob>x</Blob><Name>y</Name></Metadata></Blob>\
+             <Blob><Name Encoded=\"false\">b%20</Name></Blob>",
+        );
+        let names: Vec<_> = page.items.iter().map(|item| item.name.as_str()).collect();
+        assert_eq!(names, ["a", "b%20"]);
+        assert_eq!(page.items[0].metadata["blob"], "x");
+        for half in ["", "<html></html>", "<EnumerationResults><Blobs>"] {
+            assert!(parse_page(half.as_bytes()).is_err(), "{half}");
+        }
     }
 
     #[test]

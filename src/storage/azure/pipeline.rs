@@ -106,14 +106,22 @@ pub(super) async fn list(
     let mut attempt = 0;
     loop {
         match list_once(http, settings, key, container, query).await {
-            Err(StorageError::Failed { .. }) if attempt < settings.retries.max_retries => {
+            Ok(page) => return Ok(Some(page)),
+            Err(Failure::Passing(_)) if attempt < settings.retries.max_retries => {
                 attempt += 1;
                 tokio::time::sleep(delay(&settings.retries, attempt)).await;
             }
-            Err(StorageError::NotFound) => return Ok(None),
-            other => return other.map(Some),
+            Err(Failure::Final(StorageError::NotFound)) => return Ok(None),
+            Err(Failure::Passing(error) | Failure::Final(error)) => return Err(error),
         }
     }
+}
+
+/// A failed list: worth another try, or not. A 500 is not: it is what a name gets that the
+/// service cannot list, and the gallery asks for smaller parts then.
+enum Failure {
+    Passing(StorageError),
+    Final(StorageError),
 }
 
 async fn list_once(
@@ -122,24 +130,30 @@ async fn list_once(
     key: &SharedKey,
     container: &str,
     query: &ListQuery,
-) -> Result<BlobPage, StorageError> {
+) -> Result<BlobPage, Failure> {
     const STEP: &str = "list the container";
-    let failed = |error: reqwest::Error| StorageError::failed(STEP, error.without_url());
+    let passing =
+        |error: reqwest::Error| Failure::Passing(StorageError::failed(STEP, error.without_url()));
+    let url = list_url(settings, key, container, query).map_err(Failure::Final)?;
     let response = http
-        .get(list_url(settings, key, container, query)?)
+        .get(url)
         .header("x-ms-version", VERSION)
         .timeout(settings.request_timeout)
         .send()
         .await
-        .map_err(failed)?;
-    let status = response.status();
-    if !status.is_success() {
+        .map_err(passing)?;
+    let status = response.status().as_u16();
+    if status != 200 {
         let code = response.headers().get("x-ms-error-code");
-        let code = code.and_then(|code| code.to_str().ok());
-        return Err(map_status(STEP, status.as_u16(), code));
+        let error = map_status(STEP, status, code.and_then(|code| code.to_str().ok()));
+        return Err(match status {
+            408 | 429 | 502 | 503 | 504 => Failure::Passing(error),
+            _ => Failure::Final(error),
+        });
     }
-    let body = response.bytes().await.map_err(failed)?;
-    list_xml::parse_page(&body).map_err(|error| StorageError::failed(STEP, error))
+    let body = response.bytes().await.map_err(passing)?;
+    let page = list_xml::parse_page(&body);
+    page.map_err(|error| Failure::Passing(StorageError::failed(STEP, error)))
 }
 
 fn list_url(
