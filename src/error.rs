@@ -24,7 +24,7 @@ pub struct ApiError {
     code: &'static str,
     detail: String,
     /// What follows the detail in the answer and never in the log.
-    quote: Option<String>,
+    quote: Option<Box<str>>,
     extra: Map<String, Value>,
     retry_after: Option<Duration>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -128,7 +128,7 @@ impl ApiError {
     }
 
     fn with_quote(mut self, quote: &str) -> Self {
-        self.quote = (!quote.is_empty()).then(|| format!(": {quote}"));
+        self.quote = (!quote.is_empty()).then(|| format!(": {quote}").into());
         self
     }
 

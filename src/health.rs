@@ -34,11 +34,14 @@ pub struct Check {
     pub problem: Option<&'static str>,
 }
 
+/// When the checks were made, and what they found.
+type Answer = (Instant, Vec<Check>);
+
 /// Probes and remembers.
 pub struct Health {
     probe: Arc<Probe>,
     memory: Duration,
-    latest: Arc<Mutex<Option<(Instant, Vec<Check>)>>>,
+    latest: Arc<Mutex<Option<Answer>>>,
 }
 
 impl Health {

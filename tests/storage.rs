@@ -8,5 +8,7 @@ mod azurite;
 
 #[path = "storage/conformance.rs"]
 mod conformance;
+#[path = "storage/repeats.rs"]
+mod repeats;
 #[path = "storage/signatures.rs"]
 mod signatures;
