@@ -87,6 +87,9 @@ pub trait ImageGenerator: Send + Sync {
     /// How long the model of a request may take when the caller does not say.
     fn default_timeout(&self, options: &ImageOptions) -> Duration;
 
+    /// The longest prompt that the model of a request takes, in characters.
+    fn longest_prompt(&self, options: &ImageOptions) -> usize;
+
     /// How many images one call can give.
     fn images_per_call(&self, options: &ImageOptions) -> u8;
 

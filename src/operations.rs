@@ -5,7 +5,7 @@ use crate::{
     gallery::{Gallery, ImageEntry, ImageFacts, NewImage},
     images::{
         GeneratedImage, GenerationError, GenerationLimits, ImageGenerator, ImageRequest,
-        generate_all,
+        InvalidOption, generate_all,
     },
     storage::StorageError,
 };
@@ -107,6 +107,9 @@ pub struct FinishedImage {
 /// Why there are no stored images.
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
+    /// The model does not take the request as it is.
+    #[error(transparent)]
+    Invalid(#[from] InvalidOption),
     /// Too much is being generated.
     #[error("too many images are being generated")]
     Busy {
@@ -172,6 +175,7 @@ impl Operations {
         &self,
         command: GenerateCommand,
     ) -> Result<FinishedOperation, OperationError> {
+        self.check(&command.request)?;
         let settings = self.settings;
         let place = self.places.clone().acquire_owned();
         let place = in_time(settings.longest_queue_time, place).await?;
@@ -192,6 +196,21 @@ impl Operations {
             Ok(Err(_)) => Err(OperationError::Crashed),
             Err(_) => Err(OperationError::StillRunning),
         }
+    }
+
+    /// What only the model of a request can say about it.
+    fn check(&self, request: &ImageRequest) -> Result<(), InvalidOption> {
+        let longest = self.generator.longest_prompt(&request.options);
+        let characters = request.prompt.as_str().chars().count();
+        if characters <= longest {
+            return Ok(());
+        }
+        let model = self.generator.model(&request.options);
+        Err(InvalidOption {
+            field: "prompt".to_owned(),
+            problem: format!("has {characters} characters"),
+            allowed: format!("up to {longest} characters for the model {model}"),
+        })
     }
 
     /// All of it before anything is paid, and at once: calls of one request that waited for each

@@ -149,6 +149,7 @@ fn rate_limited(retry_after: Option<Duration>, quota_is_spent: bool) -> ApiError
 impl From<OperationError> for ApiError {
     fn from(error: OperationError) -> Self {
         match error {
+            OperationError::Invalid(error) => error.into(),
             OperationError::Busy { retry_after } => {
                 let detail = "too many images are being generated; try again soon";
                 Self::new(

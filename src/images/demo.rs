@@ -10,7 +10,7 @@ use super::{
     GeneratedImage, Generation, GenerationError, GenerationLimits, ImageGenerator, ImageOptions,
     ImageRequest, ImageSize, inspect,
 };
-use crate::{image_format::ImageFormat, openai::UpstreamError};
+use crate::{image_format::ImageFormat, openai::UpstreamError, prompt::Prompt};
 use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
@@ -48,6 +48,10 @@ impl ImageGenerator for DemoPainter {
 
     fn default_timeout(&self, _options: &ImageOptions) -> Duration {
         Duration::from_secs(60)
+    }
+
+    fn longest_prompt(&self, _options: &ImageOptions) -> usize {
+        Prompt::MAX_CHARACTERS
     }
 
     fn images_per_call(&self, _options: &ImageOptions) -> u8 {

@@ -161,6 +161,10 @@ impl ImageGenerator for OpenAiImages {
         self.settings.timeout.unwrap_or_else(by_family)
     }
 
+    fn longest_prompt(&self, options: &ImageOptions) -> usize {
+        Family::of(&self.model(options)).longest_prompt()
+    }
+
     fn images_per_call(&self, options: &ImageOptions) -> u8 {
         Family::of(&self.model(options)).images_per_call()
     }

@@ -288,6 +288,35 @@ async fn what_cannot_be_read_is_refused_with_a_sentence() {
 }
 
 #[tokio::test]
+async fn a_prompt_beyond_what_its_model_takes_is_refused_before_it_is_sent() {
+    let upstream = Upstream::start().await;
+    let service = Service::over(&upstream, &[]).await;
+    for (model, longest) in [
+        ("dall-e-2", 1000),
+        ("dall-e-3", 4000),
+        ("gpt-image-9", 32_000),
+    ] {
+        let body = |characters| json!({"prompt": "é".repeat(characters), "model": model});
+        assert_eq!(
+            service.generate(&body(longest)).await.status,
+            200,
+            "{model}"
+        );
+        let sent = upstream.requests_to("/images/generations").len();
+        let answer = service.generate(&body(longest + 1)).await;
+        let problem = answer.assert_problem(400, "invalid_request");
+        assert_eq!(problem["field"], "prompt");
+        assert!(
+            problem["allowed"]
+                .as_str()
+                .unwrap()
+                .contains(&longest.to_string())
+        );
+        assert_eq!(upstream.requests_to("/images/generations").len(), sent);
+    }
+}
+
+#[tokio::test]
 async fn bodies_of_other_types_and_beyond_the_limit_are_refused() {
     let service = Service::start(&[]).await;
     for kind in ["text/plain", "multipart/form-data; boundary=x", "image/png"] {

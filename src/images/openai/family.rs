@@ -1,6 +1,7 @@
 //! What the models' families have in common, known by the model's name. A name that is not
 //! known gets everything that the caller gave: a new model needs no release of ours.
 
+use crate::prompt::Prompt;
 use std::time::Duration;
 
 /// A family of image models.
@@ -40,6 +41,15 @@ impl Family {
     /// `output_format`, `output_compression`, `background` and `moderation`.
     pub fn takes_output_options(self) -> bool {
         matches!(self, Self::GptImage | Self::Unknown)
+    }
+
+    /// In characters (<https://platform.openai.com/docs/api-reference/images/create>).
+    pub fn longest_prompt(self) -> usize {
+        match self {
+            Self::DallE2 => 1000,
+            Self::DallE3 => 4000,
+            Self::GptImage | Self::Unknown => Prompt::MAX_CHARACTERS,
+        }
     }
 
     pub fn images_per_call(self) -> u8 {
