@@ -105,7 +105,7 @@ pub fn router(service: &Service) -> Router {
         .layer(map_request(normalize_path))
 }
 
-/// `wrong_method` borrows from the static table.
+/// What a function answers to a method that is not in its row.
 async fn wrong_method(function: &'static Function) -> ApiError {
     let methods: Vec<&str> = function.methods.iter().map(Method::as_str).collect();
     ApiError::method_not_allowed(&methods.join(", "))

@@ -117,7 +117,8 @@ fn is_worth_another_try(failure: &Failure) -> bool {
         return answer;
     }
     match failure.status {
-        // Nothing arrived, or an answer broke off: nobody was paid for an image that we have.
+        // No answer began, or one broke off: the call may be paid for, but its image is lost to
+        // us, and only another call brings one.
         None => true,
         Some(408 | 409 | 429 | 500..) => true,
         Some(_) => matches!(failure.error, UpstreamError::Broken(_)),

@@ -3,7 +3,9 @@
 //! answer is read by us (it trims names), and blobs get a `Cache-Control`.
 
 mod connection_string;
+mod failure;
 mod list_xml;
+mod name;
 mod pipeline;
 mod transport;
 
@@ -18,7 +20,9 @@ use async_trait::async_trait;
 use azure_core::request_options::{IfMatchCondition, Metadata as AzureMetadata};
 use azure_storage::{CloudLocation, StorageCredentials};
 use azure_storage_blobs::prelude::{BlobClient, ClientBuilder, ContainerClient};
+use failure::{error_code, map_error};
 use futures_util::StreamExt;
+use name::check_name;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -297,61 +301,6 @@ fn endpoint_text(endpoint: &Url) -> String {
     endpoint.as_str().trim_end_matches('/').to_owned()
 }
 
-/// The service's rule: 1 to 1024 characters
-/// (<https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata>).
-/// Names that a URL parser would change are refused too: they would be stored elsewhere.
-fn check_name(name: &str) -> Result<(), StorageError> {
-    let invalid = |reason| {
-        let name = name.to_owned();
-        Err(StorageError::InvalidName { name, reason })
-    };
-    if name.is_empty() || name.chars().count() > 1024 {
-        return invalid("a blob's name has 1 to 1024 characters");
-    }
-    if name
-        .split('/')
-        .any(|part| part.is_empty() || part == "." || part == "..")
-    {
-        return invalid("a part between slashes is empty, `.` or `..`");
-    }
-    if name.chars().any(char::is_control) || name.contains('\\') {
-        return invalid("it holds a control character or a backslash");
-    }
-    Ok(())
-}
-
-fn error_code(error: &azure_core::Error) -> Option<&str> {
-    match error.kind() {
-        azure_core::error::ErrorKind::HttpResponse { error_code, .. } => error_code.as_deref(),
-        _ => None,
-    }
-}
-
-/// Takes status and code from the crate's error and leaves the rest behind: its text holds
-/// whole bodies and headers, and with them names and signatures.
-fn map_error(step: &'static str, error: azure_core::Error) -> StorageError {
-    let azure_core::error::ErrorKind::HttpResponse { status, error_code } = error.kind() else {
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(inner) = cause {
-            text = format!("{text}: {inner}");
-            cause = inner.source();
-        }
-        return StorageError::failed(step, text);
-    };
-    map_status(step, u16::from(*status), error_code.as_deref())
-}
-
-fn map_status(step: &'static str, status: u16, code: Option<&str>) -> StorageError {
-    let source = format!("status {status}, code {}", code.unwrap_or("none")).into();
-    match (status, code) {
-        (_, Some("BlobAlreadyExists")) => StorageError::AlreadyExists,
-        (404, _) => StorageError::NotFound,
-        (401 | 403, _) => StorageError::Denied { step, source },
-        _ => StorageError::Failed { step, source },
-    }
-}
-
 /// When a signature that we make for ourselves starts and ends: around now, for a clock that is
 /// a few minutes off.
 fn own_terms(permissions: &str, protocol: SasProtocol) -> SasTerms {
@@ -361,47 +310,5 @@ fn own_terms(permissions: &str, protocol: SasProtocol) -> SasTerms {
         starts_at: now - time::Duration::minutes(10),
         expires_at: now + time::Duration::minutes(15),
         protocol,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_a_url_would_change_are_refused() {
-        for name in [
-            "",
-            "/a",
-            "a//b",
-            "a/../b",
-            "a\\b",
-            "a\nb",
-            &"x".repeat(1025),
-        ] {
-            assert!(check_name(name).is_err(), "{name:?}");
-        }
-        assert!(check_name("gallery/7/a b ü_1.png").is_ok());
-    }
-
-    #[test]
-    fn statuses_become_errors_that_a_caller_can_act_on() {
-        let map = |status, code| map_status("try", status, code);
-        assert!(matches!(
-            map(409, Some("BlobAlreadyExists")),
-            StorageError::AlreadyExists
-        ));
-        assert!(matches!(
-            map(404, Some("BlobNotFound")),
-            StorageError::NotFound
-        ));
-        assert!(matches!(
-            map(403, Some("AuthenticationFailed")),
-            StorageError::Denied { .. }
-        ));
-        assert!(matches!(
-            map(503, Some("ServerBusy")),
-            StorageError::Failed { .. }
-        ));
     }
 }

@@ -4,10 +4,10 @@
 use crate::{
     azurite, frontend,
     generate_image::base64_decode,
-    service::{Service, client},
+    service::{self, Service, client},
     upstream::{Answer, Gate, Upstream, picture},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{io, time::Duration};
 use visionary::config::StorageConfig;
 
@@ -94,15 +94,7 @@ async fn too_many_generations_at_once_are_told_to_come_again() {
     upstream.always(Answer::image(picture::small_png()).held_by(&gate));
     let service = Service::over(&upstream, &[("MAX_CONCURRENT_GENERATIONS", "1")]).await;
     let body = json!({"prompt": "a"});
-    let (first, second) = tokio::join!(service.generate(&body), async {
-        upstream
-            .wait_for_requests_to("/images/generations", 1)
-            .await;
-        let answer = service.generate(&body).await;
-        gate.open();
-        answer
-    });
-    assert_eq!(first.status, 200);
+    let second = second_beside(&service, &upstream, &gate, &body).await;
     let problem = second.assert_problem(429, "too_many_generations");
     assert_eq!(
         second.header("retry-after"),
@@ -143,15 +135,7 @@ async fn nothing_is_paid_while_there_is_no_memory_for_it() {
     })
     .await;
     let body = json!({"prompt": "a", "n": 2});
-    let (first, second) = tokio::join!(service.generate(&body), async {
-        upstream
-            .wait_for_requests_to("/images/generations", 1)
-            .await;
-        let answer = service.generate(&body).await;
-        gate.open();
-        answer
-    });
-    assert_eq!(first.status, 200);
+    let second = second_beside(&service, &upstream, &gate, &body).await;
     second.assert_problem(429, "too_many_generations");
     assert_eq!(upstream.requests_to("/images/generations").len(), 1);
 }
@@ -207,6 +191,25 @@ async fn a_caller_who_cannot_wait_longer_is_told_that_the_work_goes_on() {
     let folder = service.folder().join("images");
     service.stop().await;
     assert_eq!(count_files(&folder).unwrap(), 1);
+}
+
+/// What a second request gets while the first, of the same body, waits at the gate.
+async fn second_beside(
+    service: &Service,
+    upstream: &Upstream,
+    gate: &Gate,
+    body: &Value,
+) -> service::Answer {
+    let (first, second) = tokio::join!(service.generate(body), async {
+        upstream
+            .wait_for_requests_to("/images/generations", 1)
+            .await;
+        let answer = service.generate(body).await;
+        gate.open();
+        answer
+    });
+    assert_eq!(first.status, 200);
+    second
 }
 
 fn count_files(folder: &std::path::Path) -> io::Result<usize> {

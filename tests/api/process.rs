@@ -6,6 +6,7 @@ use crate::{
     upstream::{self, Gate, Upstream, picture},
 };
 use std::{
+    path::Path,
     process::{Output, Stdio},
     time::Duration,
 };
@@ -56,6 +57,26 @@ impl Running {
         }
     }
 
+    /// One that paints by `upstream` into `folder`.
+    async fn over(upstream: &Upstream, folder: &Path) -> Self {
+        let base_url = upstream.base_url();
+        let settings = [
+            ("PORT", "0"),
+            ("STORAGE_DIR", folder.to_str().unwrap()),
+            ("OPENAI_BASE_URL", base_url.as_str()),
+        ];
+        Self::start(program(&settings)).await
+    }
+
+    /// Waits until it prints a line with `word` in it.
+    async fn prints(&mut self, word: &str) {
+        while !self.printed.iter().any(|line| line.contains(word)) {
+            let line = tokio::time::timeout(PATIENCE, self.lines.next_line());
+            let line = line.await.unwrap().unwrap();
+            self.printed.push(line.expect("it ended without that word"));
+        }
+    }
+
     fn signal(&self, name: &str) {
         let pid = self.child.id().unwrap().to_string();
         let sent = std::process::Command::new("kill")
@@ -77,6 +98,13 @@ impl Running {
             .push(String::from_utf8_lossy(&stderr).into_owned());
         (status.code(), self.printed.join("\n"))
     }
+}
+
+/// An upstream whose images wait for the gate.
+async fn held_upstream() -> (Upstream, Gate) {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    upstream.always(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    (upstream, gate)
 }
 
 #[tokio::test]
@@ -153,23 +181,16 @@ async fn a_taken_port_ends_it_with_a_sentence() {
 
 #[tokio::test]
 async fn told_to_stop_it_finishes_what_is_paid() {
-    let upstream = Upstream::start().await;
-    let gate = Gate::closed();
-    upstream.always(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    let (upstream, gate) = held_upstream().await;
     let folder = tempfile::tempdir().unwrap();
-    let (root, base_url) = (folder.path().to_str().unwrap(), upstream.base_url());
-    let settings = [
-        ("PORT", "0"),
-        ("STORAGE_DIR", root),
-        ("OPENAI_BASE_URL", base_url.as_str()),
-    ];
-    let running = Running::start(program(&settings)).await;
+    let mut running = Running::over(&upstream, folder.path()).await;
     let request = client().post(format!("{}/api/generateImage", running.base));
     let caller = tokio::spawn(Answer::of(request.body("{\"prompt\":\"paid\"}")));
     upstream
         .wait_for_requests_to("/images/generations", 1)
         .await;
     running.signal("-TERM");
+    running.prints("stopping").await;
     gate.open();
     assert_eq!(caller.await.unwrap().text(), "Image uploaded successfully");
     assert_eq!(running.end().await.0, Some(0));
@@ -177,17 +198,9 @@ async fn told_to_stop_it_finishes_what_is_paid() {
 
 #[tokio::test]
 async fn paid_work_that_fails_with_nobody_waiting_is_in_the_log() {
-    let upstream = Upstream::start().await;
-    let gate = Gate::closed();
-    upstream.always(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    let (upstream, gate) = held_upstream().await;
     let folder = tempfile::tempdir().unwrap();
-    let (root, base_url) = (folder.path().to_str().unwrap(), upstream.base_url());
-    let settings = [
-        ("PORT", "0"),
-        ("STORAGE_DIR", root),
-        ("OPENAI_BASE_URL", base_url.as_str()),
-    ];
-    let running = Running::start(program(&settings)).await;
+    let running = Running::over(&upstream, folder.path()).await;
     let request = client().post(format!("{}/api/generateImage", running.base));
     let caller = tokio::spawn(request.body("{\"prompt\":\"paid\"}").send());
     upstream

@@ -1,7 +1,7 @@
 //! How requests reach the account: what Microsoft's pipeline is told (transport, retries,
 //! `Cache-Control`), and the list request, which goes around it.
 
-use super::{AzureSettings, RetrySettings, list_xml, map_status, own_terms, transport};
+use super::{AzureSettings, RetrySettings, failure::map_status, list_xml, own_terms, transport};
 use crate::{
     sas::{SasProtocol, SasResource, SharedKey, VERSION, service_sas},
     storage::{BlobPage, ListDepth, ListQuery, StorageError},
