@@ -4,16 +4,17 @@
 pub mod demo;
 pub mod openai;
 mod options;
+pub mod rules;
 
 use crate::{image_format::ImageFormat, openai::UpstreamError};
 use async_trait::async_trait;
 use bytes::Bytes;
+use rules::ModelRules;
 use serde_json::Value;
-use std::time::Duration;
 use tokio::time::Instant;
 
 pub use options::{
-    AnswerOptions, ImageOptions, ImageRequest, ImageSize, InvalidOption, ParsedRequest,
+    AnswerOptions, CONFLICTS, ImageOptions, ImageRequest, ImageSize, InvalidOption, ParsedRequest,
     ResponseFormat, parse_request,
 };
 
@@ -84,17 +85,8 @@ pub trait ImageGenerator: Send + Sync {
     /// The model that answers a request.
     fn model(&self, options: &ImageOptions) -> String;
 
-    /// How long the model of a request may take when the caller does not say.
-    fn default_timeout(&self, options: &ImageOptions) -> Duration;
-
-    /// The longest prompt that the model of a request takes, in characters.
-    fn longest_prompt(&self, options: &ImageOptions) -> usize;
-
-    /// How many images one call can give.
-    fn images_per_call(&self, options: &ImageOptions) -> u8;
-
-    /// Names of given options that this provider has no use for.
-    fn unused_options(&self, options: &ImageOptions) -> Vec<&'static str>;
+    /// What the model of a request takes, as it is here.
+    fn rules(&self, options: &ImageOptions) -> ModelRules;
 
     /// Makes `count` pictures in one call; `first` counts the pictures before this call.
     async fn generate(
@@ -109,6 +101,26 @@ pub trait ImageGenerator: Send + Sync {
     async fn check(&self, deadline: Instant) -> Result<(), UpstreamError>;
 }
 
+/// Checks what only the model of a request can say about it, before anything is sent and paid.
+///
+/// # Errors
+/// [`InvalidOption`] with the first value that the model refuses.
+pub fn check_request(
+    generator: &dyn ImageGenerator,
+    request: &ImageRequest,
+) -> Result<(), InvalidOption> {
+    let checked = generator.rules(&request.options).check(request);
+    checked.map_err(|error| InvalidOption {
+        allowed: format!(
+            "{} for the model {} of {}",
+            error.allowed,
+            generator.model(&request.options),
+            generator.provider()
+        ),
+        ..error
+    })
+}
+
 /// Makes all pictures of a request, in as many calls at once as the model needs. Some succeed:
 /// those, and a warning for each failure. None: the first failure.
 ///
@@ -120,7 +132,7 @@ pub async fn generate_all(
     limits: GenerationLimits,
 ) -> Result<Generation, GenerationError> {
     let wanted = request.options.n;
-    let per_call = generator.images_per_call(&request.options).max(1);
+    let per_call = generator.rules(&request.options).images_per_call.max(1);
     let calls = (0..wanted)
         .step_by(per_call.into())
         .map(|first| generator.generate(request, first, per_call.min(wanted - first), limits));
@@ -176,7 +188,7 @@ fn describe_failure(failure: &GenerationError) -> String {
 }
 
 fn dropped_options(generator: &dyn ImageGenerator, options: &ImageOptions) -> Vec<String> {
-    let unused = generator.unused_options(options).into_iter();
+    let unused = generator.rules(options).unused(options).into_iter();
     let sentence = |name| {
         format!(
             "{name} is not used by the provider {}",

@@ -5,7 +5,7 @@ use crate::{
     gallery::{Gallery, ImageEntry, ImageFacts, NewImage},
     images::{
         GeneratedImage, GenerationError, GenerationLimits, ImageGenerator, ImageRequest,
-        InvalidOption, generate_all,
+        InvalidOption, check_request, generate_all,
     },
     storage::StorageError,
 };
@@ -175,7 +175,7 @@ impl Operations {
         &self,
         command: GenerateCommand,
     ) -> Result<FinishedOperation, OperationError> {
-        self.check(&command.request)?;
+        check_request(self.generator.as_ref(), &command.request)?;
         let settings = self.settings;
         let place = self.places.clone().acquire_owned();
         let place = in_time(settings.longest_queue_time, place).await?;
@@ -196,21 +196,6 @@ impl Operations {
             Ok(Err(_)) => Err(OperationError::Crashed),
             Err(_) => Err(OperationError::StillRunning),
         }
-    }
-
-    /// What only the model of a request can say about it.
-    fn check(&self, request: &ImageRequest) -> Result<(), InvalidOption> {
-        let longest = self.generator.longest_prompt(&request.options);
-        let characters = request.prompt.as_str().chars().count();
-        if characters <= longest {
-            return Ok(());
-        }
-        let model = self.generator.model(&request.options);
-        Err(InvalidOption {
-            field: "prompt".to_owned(),
-            problem: format!("has {characters} characters"),
-            allowed: format!("up to {longest} characters for the model {model}"),
-        })
     }
 
     /// All of it before anything is paid, and at once: calls of one request that waited for each
@@ -263,7 +248,7 @@ async fn run(
     let started = Instant::now();
     let options = &command.request.options;
     let wanted = options.timeout;
-    let timeout = wanted.unwrap_or_else(|| generator.default_timeout(options));
+    let timeout = wanted.unwrap_or_else(|| generator.rules(options).default_timeout);
     let limits = GenerationLimits {
         deadline: started + timeout.min(longest),
         max_retries: options.max_retries.unwrap_or(DEFAULT_MAX_RETRIES),

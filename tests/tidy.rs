@@ -1,5 +1,5 @@
 //! Rules about the repository that no compiler checks: who may import whom, function folders and
-//! path table, settings and their documentation, manners of files.
+//! path table, settings and options and their documentation, manners of files.
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // how a test fails
 
@@ -11,6 +11,8 @@ mod files;
 mod folders;
 #[path = "tidy/imports.rs"]
 mod imports;
+#[path = "tidy/options.rs"]
+mod options;
 
 use std::path::{Path, PathBuf};
 

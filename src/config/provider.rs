@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use crate::{
-    images::openai::OpenAiImageSettings,
+    images::openai::{AZURE_PROVIDER, OpenAiImageSettings},
     openai::{DEFAULT_BASE_URL, Endpoint, OpenAiSettings},
     suggestions::{Fallback, SuggestionSettings},
 };
@@ -146,7 +146,7 @@ fn read_azure(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig> 
     Some(OpenAiConfig {
         upstream: settings(endpoint, api_key, None),
         images: OpenAiImageSettings {
-            provider: "azure-openai",
+            provider: AZURE_PROVIDER,
             model: deployment?,
             timeout: common.timeout,
         },

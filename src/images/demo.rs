@@ -9,10 +9,11 @@ mod painter;
 use super::{
     GeneratedImage, Generation, GenerationError, GenerationLimits, ImageGenerator, ImageOptions,
     ImageRequest, ImageSize, inspect,
+    rules::{self, ModelRules},
 };
-use crate::{image_format::ImageFormat, openai::UpstreamError, prompt::Prompt};
+use crate::{image_format::ImageFormat, openai::UpstreamError};
 use async_trait::async_trait;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::{sync::Semaphore, time::Instant};
 
 /// The side of a square picture when the caller does not say.
@@ -46,33 +47,8 @@ impl ImageGenerator for DemoPainter {
         "demo".to_owned()
     }
 
-    fn default_timeout(&self, _options: &ImageOptions) -> Duration {
-        Duration::from_secs(60)
-    }
-
-    fn longest_prompt(&self, _options: &ImageOptions) -> usize {
-        Prompt::MAX_CHARACTERS
-    }
-
-    fn images_per_call(&self, _options: &ImageOptions) -> u8 {
-        1
-    }
-
-    fn unused_options(&self, options: &ImageOptions) -> Vec<&'static str> {
-        [
-            ("model", options.model.is_some()),
-            ("quality", options.quality.is_some()),
-            ("style", options.style.is_some()),
-            ("background", options.background.is_some()),
-            ("moderation", options.moderation.is_some()),
-            ("user", options.user.is_some()),
-            ("negative_prompt", options.negative_prompt.is_some()),
-            ("num_steps", options.num_steps.is_some()),
-            ("guidance_scale", options.guidance_scale.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(name, is_given)| is_given.then_some(name))
-        .collect()
+    fn rules(&self, _options: &ImageOptions) -> ModelRules {
+        rules::DEMO
     }
 
     async fn generate(

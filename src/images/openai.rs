@@ -3,23 +3,24 @@
 
 mod answer;
 mod download;
-mod family;
 
 use super::{
     GeneratedImage, Generation, GenerationError, GenerationLimits, ImageGenerator, ImageOptions,
-    ImageRequest, inspect,
+    ImageRequest, inspect, rules::ModelRules,
 };
 use crate::openai::{ApiCall, FailedCall, OpenAiClient, SendPolicy, UpstreamAnswer, UpstreamError};
 use async_trait::async_trait;
-use family::Family;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// The provider's name where Azure runs the models.
+pub const AZURE_PROVIDER: &str = "azure-openai";
 
 /// How this provider is called and which model answers.
 #[derive(Debug, Clone)]
 pub struct OpenAiImageSettings {
-    /// `openai` or `azure-openai`.
+    /// `openai` or [`AZURE_PROVIDER`].
     pub provider: &'static str,
     /// The model, or at Azure the deployment, of requests that name none.
     pub model: String,
@@ -42,43 +43,22 @@ impl OpenAiImages {
     }
 
     fn body(&self, request: &ImageRequest, count: u8) -> Value {
-        let options = &request.options;
-        let model = self.model(options);
-        let family = Family::of(&model);
-        let mut body = Map::new();
-        let mut set = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                body.insert(name.to_owned(), value);
-            }
-        };
-        let text = |text: &Option<String>| text.clone().map(Value::from);
-        set("prompt", Some(request.prompt.as_str().into()));
-        set(
-            "model",
-            self.client.names_model_in_body().then(|| model.into()),
-        );
-        set("n", Some(count.into()));
-        set("size", options.size.map(|size| size.to_string().into()));
-        set("quality", text(&options.quality));
-        set("user", text(&options.user));
-        if family.takes_style() {
-            set("style", text(&options.style));
+        let rules = self.rules(&request.options);
+        let used = rules.used(&request.options).into_iter();
+        let mut body: Map<String, Value> =
+            used.map(|(name, value)| (name.to_owned(), value)).collect();
+        body.remove("model"); // the settings may have named it, and an address may hold it
+        let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
+        if self.client.names_model_in_body() {
+            set("model", self.model(&request.options).into());
         }
-        if family.takes_response_format() {
+        set("prompt", request.prompt.as_str().into());
+        set("n", count.into());
+        if rules.sends_response_format {
             // The bytes are needed in any case; an address would be a second, unpaid-for risk.
-            set("response_format", Some("b64_json".into()));
+            set("response_format", "b64_json".into());
         }
-        if family.takes_output_options() {
-            let format = options.output_format;
-            set("output_format", format.map(|format| format.name().into()));
-            set(
-                "output_compression",
-                options.output_compression.map(Value::from),
-            );
-            set("background", text(&options.background));
-            set("moderation", text(&options.moderation));
-        }
-        json!(body)
+        Value::Object(body)
     }
 
     /// All usable pictures of an answer, which is paid for as a whole: one that is not usable
@@ -156,39 +136,16 @@ impl ImageGenerator for OpenAiImages {
         model.unwrap_or(&self.settings.model).clone()
     }
 
-    fn default_timeout(&self, options: &ImageOptions) -> Duration {
-        let by_family = || Family::of(&self.model(options)).default_timeout();
-        self.settings.timeout.unwrap_or_else(by_family)
-    }
-
-    fn longest_prompt(&self, options: &ImageOptions) -> usize {
-        Family::of(&self.model(options)).longest_prompt()
-    }
-
-    fn images_per_call(&self, options: &ImageOptions) -> u8 {
-        Family::of(&self.model(options)).images_per_call()
-    }
-
-    fn unused_options(&self, options: &ImageOptions) -> Vec<&'static str> {
-        let family = Family::of(&self.model(options));
-        let outputs = !family.takes_output_options();
-        [
-            ("seed", options.seed.is_some()),
-            ("negative_prompt", options.negative_prompt.is_some()),
-            ("num_steps", options.num_steps.is_some()),
-            ("guidance_scale", options.guidance_scale.is_some()),
-            ("style", options.style.is_some() && !family.takes_style()),
-            ("output_format", outputs && options.output_format.is_some()),
-            (
-                "output_compression",
-                outputs && options.output_compression.is_some(),
-            ),
-            ("background", outputs && options.background.is_some()),
-            ("moderation", outputs && options.moderation.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(name, is_unused)| is_unused.then_some(name))
-        .collect()
+    fn rules(&self, options: &ImageOptions) -> ModelRules {
+        let rules = ModelRules::of(&self.model(options));
+        let rules = match self.settings.provider {
+            AZURE_PROVIDER => rules.at_azure(),
+            _ => rules,
+        };
+        ModelRules {
+            default_timeout: self.settings.timeout.unwrap_or(rules.default_timeout),
+            ..rules
+        }
     }
 
     async fn generate(

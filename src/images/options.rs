@@ -1,8 +1,10 @@
 //! What a caller can ask for: reads the request's JSON field by field and refuses wrong values
 //! with a sentence that names the field and what is allowed.
 
+mod conflicts;
 mod fields;
 
+use super::rules::{BACKGROUNDS, MODERATIONS, OUTPUT_FORMATS, STYLES};
 use crate::{
     image_format::ImageFormat,
     prompt::{InvalidPrompt, Prompt},
@@ -10,6 +12,8 @@ use crate::{
 use fields::Fields;
 use serde_json::{Map, Value};
 use std::{fmt, time::Duration};
+
+pub use conflicts::CONFLICTS;
 
 /// A request for pictures that is right in itself.
 #[derive(Debug, Clone)]
@@ -27,6 +31,8 @@ pub struct ImageOptions {
     pub model: Option<String>,
     /// Width and height.
     pub size: Option<ImageSize>,
+    /// Whether the size came as `width` and `height`, for errors that name the field.
+    pub size_is_in_sides: bool,
     /// `low`, `medium`, `high`, ...
     pub quality: Option<String>,
     /// How many images, 1 or more.
@@ -77,7 +83,9 @@ impl ImageSize {
     /// See [`ImageSize::MIN_SIDE`]; the largest documented side is 3840.
     pub const MAX_SIDE: u32 = 4096;
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads `auto` or `WIDTHxHEIGHT`; `None` for anything else and for sides out of bounds.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         if text == "auto" {
             return Some(Self::Auto);
         }
@@ -157,18 +165,19 @@ pub fn parse_request(
     let mut fields = Fields::new(body);
     let prompt = parse_prompt(&mut fields)?;
     let response_format = parse_response_format(&mut fields)?;
-    let size = parse_size(&mut fields)?;
-    let format = fields.one_of("output_format", &["png", "jpeg", "webp"])?;
+    let (size, size_is_in_sides) = parse_size(&mut fields)?;
+    let format = fields.one_of("output_format", OUTPUT_FORMATS)?;
     let options = ImageOptions {
         model: fields.matching("model", is_model, MODEL_RULE)?,
         size,
+        size_is_in_sides,
         quality: fields.matching("quality", is_word, WORD_RULE)?,
         n: fields.integer("n", 1, max_images.into())?.map_or(1, as_u8),
-        style: fields.one_of("style", &["vivid", "natural"])?,
+        style: fields.one_of("style", STYLES)?,
         output_format: format.as_deref().and_then(ImageFormat::parse),
         output_compression: fields.integer("output_compression", 0, 100)?.map(as_u8),
-        background: fields.one_of("background", &["transparent", "opaque", "auto"])?,
-        moderation: fields.one_of("moderation", &["low", "auto"])?,
+        background: fields.one_of("background", BACKGROUNDS)?,
+        moderation: fields.one_of("moderation", MODERATIONS)?,
         seed: fields.integer("seed", 0, MAX_SEED)?,
         user: fields.text("user", 256)?,
         negative_prompt: fields.text("negative_prompt", Prompt::MAX_CHARACTERS)?,
@@ -179,6 +188,7 @@ pub fn parse_request(
             .map(Duration::from_millis),
         max_retries: fields.integer("maxRetries", 0, 20)?.map(as_u32),
     };
+    conflicts::check(&options, response_format)?;
     let answer = AnswerOptions {
         output_key: parse_output_key(&mut fields)?,
         response_format: response_format.unwrap_or(ResponseFormat::Url),
@@ -254,8 +264,8 @@ fn parse_response_format(fields: &mut Fields) -> Result<Option<ResponseFormat>, 
     }))
 }
 
-/// `size`, or `width` and `height` as the local engines call it.
-fn parse_size(fields: &mut Fields) -> Result<Option<ImageSize>, InvalidOption> {
+/// `size`, or `width` and `height` as the local engines call it, and whether it was those.
+fn parse_size(fields: &mut Fields) -> Result<(Option<ImageSize>, bool), InvalidOption> {
     let (min, max) = (ImageSize::MIN_SIDE, ImageSize::MAX_SIDE);
     let rule = format!("auto, or WIDTHxHEIGHT with sides from {min} to {max}");
     let size = fields.matching("size", |text| ImageSize::parse(text).is_some(), &rule)?;
@@ -263,8 +273,10 @@ fn parse_size(fields: &mut Fields) -> Result<Option<ImageSize>, InvalidOption> {
     let width = fields.integer("width", min.into(), max.into())?;
     let height = fields.integer("height", min.into(), max.into())?;
     match (size, width, height) {
-        (size, None, None) => Ok(size),
-        (None, Some(width), Some(height)) => Ok(ImageSize::exact(as_u32(width), as_u32(height))),
+        (size, None, None) => Ok((size, false)),
+        (None, Some(width), Some(height)) => {
+            Ok((ImageSize::exact(as_u32(width), as_u32(height)), true))
+        }
         (Some(_), ..) => Err(fields::invalid(
             "size",
             "is given beside width or height",

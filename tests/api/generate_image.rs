@@ -75,9 +75,10 @@ async fn the_upstream_is_asked_in_its_own_words() {
     let body = json!({
         "prompt": " a red fox ", "model": "gpt-image-9", "size": "1536x1024", "quality": "high",
         "n": 2, "output_format": "webp", "output_compression": 50, "background": "opaque",
-        "moderation": "low", "user": "u1", "response_format": "b64_json", "seed": 1,
+        "moderation": "low", "user": "u1", "seed": 1,
     });
-    assert_eq!(service.generate(&body).await.status, 200);
+    let answer = service.generate(&body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
     let requests = upstream.requests_to("/v1/images/generations");
     assert_eq!(
         requests[0].json(),
@@ -100,13 +101,13 @@ async fn dall_e_gets_its_own_options_and_one_call_for_each_image() {
     let upstream = Upstream::start().await;
     let service = Service::over(&upstream, &[("OPENAI_IMAGE_MODEL", "dall-e-3")]).await;
     let body = json!({"prompt": "a", "n": 3, "style": "natural", "response_format": "b64_json",
-        "background": "opaque"});
+        "moderation": "low"});
     let answer = service.generate(&body).await.json();
     assert_eq!(answer["imageList"].as_array().unwrap().len(), 3);
     assert_eq!(answer["object"]["attemptCount"], 3);
     assert_eq!(
         answer["warnings"],
-        json!(["background is not used by the provider openai"])
+        json!(["moderation is not used by the provider openai"])
     );
     let requests = upstream.requests_to("/images/generations");
     assert_eq!(requests.len(), 3);
@@ -218,9 +219,11 @@ async fn jpeg_and_webp_are_stored_under_their_own_type_and_name() {
 async fn the_demo_paints_the_same_picture_for_the_same_words() {
     let service = Service::start(&[]).await;
     let paint = async |prompt: &str, seed: u64| {
-        let body =
-            json!({"prompt": prompt, "seed": seed, "size": "96x64", "response_format": "b64_json"});
-        service.generate(&body).await.json()["imageList"][0]["b64_json"].to_string()
+        let body = json!({"prompt": prompt, "seed": seed, "size": "96x64"});
+        let answer = service.generate(&body).await.json();
+        open(answer["imageList"][0]["url"].as_str().unwrap())
+            .await
+            .body
     };
     let first = paint("a red fox", 1).await;
     assert_eq!(paint("a red fox", 1).await, first);

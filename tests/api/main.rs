@@ -17,6 +17,7 @@ mod get_chatgpt_suggestion;
 mod get_images;
 mod health;
 mod hostile_prompts;
+mod option_rules;
 mod paid_work;
 mod paths;
 mod process;

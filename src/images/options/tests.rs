@@ -97,8 +97,7 @@ fn wrong_values_are_refused_by_name() {
 fn right_values_arrive() {
     let parsed = parse(json!({
         "prompt": "a", "model": "gpt-image-9:x", "size": "1536x1024", "quality": "xhigh", "n": 4,
-        "style": "vivid", "response_format": "b64_json", "output_format": "webp",
-        "output_compression": 80, "background": "opaque", "moderation": "low", "seed": 7,
+        "output_format": "webp", "output_compression": 80, "background": "opaque", "moderation": "low", "seed": 7,
         "user": "u", "timeoutMs": 900_000, "maxRetries": 0, "outputKey": "_k1",
     }))
     .unwrap();
@@ -107,10 +106,68 @@ fn right_values_arrive() {
     assert_eq!(options.output_format, Some(ImageFormat::Webp));
     assert_eq!((options.n, options.seed), (4, Some(7)));
     assert_eq!(options.timeout, Some(Duration::from_secs(900)));
-    assert_eq!(parsed.answer.response_format, ResponseFormat::B64Json);
     assert_eq!(parsed.answer.output_key, "_k1");
+    let dall_e =
+        parse(json!({"prompt": "a", "style": "vivid", "response_format": "b64_json"})).unwrap();
+    assert_eq!(dall_e.answer.response_format, ResponseFormat::B64Json);
+    assert_eq!(dall_e.image.options.style.as_deref(), Some("vivid"));
     let sides = parse(json!({"prompt": "a", "width": 640, "height": 512})).unwrap();
     assert_eq!(sides.image.options.size.unwrap().to_string(), "640x512");
+}
+
+#[test]
+fn options_that_need_a_format_are_refused_without_it() {
+    for (options, field) in [
+        (
+            json!({"background": "transparent", "output_format": "jpeg"}),
+            Some("background"),
+        ),
+        (
+            json!({"background": "transparent", "output_format": "png"}),
+            None,
+        ),
+        (
+            json!({"background": "transparent", "output_format": "webp"}),
+            None,
+        ),
+        (json!({"background": "transparent"}), None),
+        (
+            json!({"background": "opaque", "output_format": "jpeg"}),
+            None,
+        ),
+        (
+            json!({"output_compression": 50}),
+            Some("output_compression"),
+        ),
+        (
+            json!({"output_compression": 50, "output_format": "png"}),
+            Some("output_compression"),
+        ),
+        (
+            json!({"output_compression": 50, "output_format": "jpeg"}),
+            None,
+        ),
+        (
+            json!({"output_compression": 0, "output_format": "webp"}),
+            None,
+        ),
+    ] {
+        let mut body = options.clone();
+        body["prompt"] = "a".into();
+        let refused = parse(body).err();
+        assert_eq!(
+            refused.as_ref().map(|error| error.field.as_str()),
+            field,
+            "{options}: {refused:?}"
+        );
+    }
+}
+
+#[test]
+fn null_excludes_nothing() {
+    let body = json!({"prompt": "a", "style": null, "output_format": "png",
+        "response_format": null, "background": "opaque", "output_compression": null});
+    assert!(parse(body).is_ok());
 }
 
 #[test]
