@@ -65,7 +65,7 @@ fn heads() -> Vec<String> {
         "asked for base64",
         "longest prompt",
         "images in one call",
-        "time, unless `timeoutMs` or `IMAGE_TIMEOUT_MS`",
+        "default time",
     ];
     ["family", "names begin with"]
         .map(str::to_owned)
