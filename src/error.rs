@@ -3,6 +3,7 @@
 
 mod from;
 
+use crate::picture_json::PictureJson;
 use axum::{
     body::Body,
     http::{
@@ -26,6 +27,8 @@ pub struct ApiError {
     /// What follows the detail in the answer and never in the log.
     quote: Option<Box<str>>,
     extra: Map<String, Value>,
+    /// Those whose marks stand in `extra`.
+    pictures: PictureJson,
     retry_after: Option<Duration>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -38,6 +41,7 @@ impl ApiError {
             detail: detail.into(),
             quote: None,
             extra: Map::new(),
+            pictures: PictureJson::default(),
             retry_after: None,
             cause: None,
         }
@@ -122,6 +126,11 @@ impl ApiError {
         self
     }
 
+    fn with_pictures(mut self, pictures: PictureJson) -> Self {
+        self.pictures = pictures;
+        self
+    }
+
     fn with_cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
@@ -161,7 +170,8 @@ impl ApiError {
                 fields.insert("retryAfter".to_owned(), json!(u64::try_from(seconds).ok()));
             }
         }
-        let mut response = (self.status, Body::from(body.to_string())).into_response();
+        let body = Body::new(self.pictures.into_text(&body));
+        let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         let problem_json = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, problem_json);

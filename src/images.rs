@@ -2,6 +2,7 @@
 //! several calls. Storing them is the gallery's business.
 
 pub mod demo;
+pub mod memory;
 pub mod openai;
 mod options;
 pub mod rules;
@@ -9,6 +10,7 @@ pub mod rules;
 use crate::{image_format::ImageFormat, openai::UpstreamError};
 use async_trait::async_trait;
 use bytes::Bytes;
+use memory::MemoryShare;
 use rules::ModelRules;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -21,7 +23,7 @@ pub use options::{
 /// A picture as its maker gave it.
 #[derive(Debug, Clone)]
 pub struct GeneratedImage {
-    /// The encoded picture.
+    /// The encoded picture; its memory is given back when the last holder drops it.
     pub bytes: Bytes,
     /// Its encoding, known from its bytes.
     pub format: ImageFormat,
@@ -67,13 +69,21 @@ pub enum GenerationError {
     Painter(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// When a generation must be over and how often a call may be repeated.
+/// Retries of a request that names no number.
+const DEFAULT_MAX_RETRIES: u32 = 2;
+
+/// When a generation must be over, how often a call may be repeated, and what may be held.
 #[derive(Debug, Clone, Copy)]
-pub struct GenerationLimits {
-    /// Everything ends here.
+pub struct GenerationLimits<'a> {
+    /// The provider's time ends here.
     pub deadline: Instant,
-    /// At most so many repetitions of one call.
-    pub max_retries: u32,
+    /// An answer that waits for memory, for which the provider cannot be blamed, ends here.
+    pub latest: Instant,
+    /// At most so many repetitions of one call, where the request says so. Only then is a call
+    /// that timed out sent, and maybe paid, again.
+    pub max_retries: Option<u32>,
+    /// The request's part of the memory for pictures.
+    pub memory: &'a MemoryShare,
 }
 
 /// Somebody who makes pictures.
@@ -94,7 +104,7 @@ pub trait ImageGenerator: Send + Sync {
         request: &ImageRequest,
         first: u8,
         count: u8,
-        limits: GenerationLimits,
+        limits: GenerationLimits<'_>,
     ) -> Result<Generation, GenerationError>;
 
     /// Whether the provider is there, by a question that costs no money.
@@ -129,7 +139,7 @@ pub fn check_request(
 pub async fn generate_all(
     generator: &dyn ImageGenerator,
     request: &ImageRequest,
-    limits: GenerationLimits,
+    limits: GenerationLimits<'_>,
 ) -> Result<Generation, GenerationError> {
     let wanted = request.options.n;
     let per_call = generator.rules(&request.options).images_per_call.max(1);

@@ -2,6 +2,7 @@
 //! itself. `docs/ARCHITECTURE.md` is the way in; a room imports only what stands above it here.
 
 pub mod image_format;
+pub mod picture_json;
 pub mod prompt;
 pub mod sas;
 

@@ -2,9 +2,11 @@
 //! credentials, sending, retrying, and reading errors.
 
 mod address;
+mod body;
 mod failure;
 mod retry;
 
+use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use std::{future::Future, time::Duration};
@@ -12,13 +14,14 @@ use tokio::time::Instant;
 use url::Url;
 
 pub use address::{ApiCall, Endpoint};
+pub use body::{AnswerBody, ReadAnswer, WholeBody};
 pub use failure::UpstreamError;
 
 /// The public API.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
 
-/// No honest answer is longer: ten images of 20 MB, in base64.
-const MAX_RESPONSE_BYTES: usize = 256 * 1024 * 1024;
+/// The part of an error's body that is read: an error is a few sentences, a web page may be long.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// Where the upstream is and how to speak to it.
 #[derive(Debug, Clone)]
@@ -36,17 +39,32 @@ pub struct OpenAiSettings {
 /// How one call may spend time.
 #[derive(Debug, Clone, Copy)]
 pub struct SendPolicy {
-    /// When everything must be over, retries included.
+    /// When everything must be over, repetitions included.
     pub deadline: Instant,
+    /// An answer that waits for us (see [`AnswerBody::pause`]) may be read until then.
+    pub latest: Instant,
+    /// How long one attempt may take.
+    pub attempt_timeout: Duration,
     /// At most so many repetitions.
     pub max_retries: u32,
+    /// Whether a call that got no answer in time is sent again.
+    pub after_timeout: AfterTimeout,
 }
 
-/// A whole answer of the upstream.
+/// What becomes of a call that timed out while it waited for its answer: it may be paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterTimeout {
+    /// It has failed.
+    GiveUp,
+    /// It is sent, and maybe paid, again, like any other failed call.
+    SendAgain,
+}
+
+/// An answer of the upstream.
 #[derive(Debug)]
-pub struct UpstreamAnswer {
-    /// The body of a 2xx answer, a JSON text without an `error` in it.
-    pub body: Vec<u8>,
+pub struct UpstreamAnswer<T> {
+    /// What the reader made of its body.
+    pub value: T,
     /// The upstream's request id.
     pub request_id: Option<String>,
     /// How often the call was sent.
@@ -98,19 +116,20 @@ impl OpenAiClient {
         self.settings.endpoint.names_model_in_body()
     }
 
-    /// Sends a JSON body and reads the whole answer, with retries.
+    /// Sends a JSON body and has the answer read, with retries.
     ///
     /// # Errors
     /// [`FailedCall`] with the last failure.
-    pub async fn post(
+    pub async fn post<R: ReadAnswer>(
         &self,
         call: ApiCall,
         model: &str,
         body: &serde_json::Value,
         policy: SendPolicy,
-    ) -> Result<UpstreamAnswer, FailedCall> {
+        reader: &R,
+    ) -> Result<UpstreamAnswer<R::Output>, FailedCall> {
         let url = self.settings.endpoint.url(call, model);
-        let body = bytes::Bytes::from(body.to_string());
+        let body = Bytes::from(body.to_string());
         let mut attempts = 0;
         loop {
             let request = self
@@ -121,11 +140,10 @@ impl OpenAiClient {
                 .header("accept", "application/json")
                 .body(body.clone());
             attempts += 1;
-            let outcome = within(policy.deadline, self.send(request)).await;
-            let failure = match outcome {
-                Ok((body, request_id)) => {
+            let failure = match attempt(request, policy, reader).await {
+                Ok((value, request_id)) => {
                     return Ok(UpstreamAnswer {
-                        body,
+                        value,
                         request_id,
                         attempts,
                     });
@@ -171,32 +189,6 @@ impl OpenAiClient {
         }
     }
 
-    async fn send(
-        &self,
-        request: reqwest::RequestBuilder,
-    ) -> Result<(Vec<u8>, Option<String>), retry::Failure> {
-        let response = request.send().await.map_err(retry::Failure::connection)?;
-        let status = response.status().as_u16();
-        let hints = retry::RetryHints::of(response.headers());
-        let request_id = request_id(response.headers());
-        let outcome = match read_body(response).await {
-            Err(error) => Err(error),
-            Ok(body) => match failure::find(status, &body) {
-                Some(error) => Err(error),
-                None => Ok(body),
-            },
-        };
-        match outcome {
-            Ok(body) => Ok((body, request_id)),
-            Err(error) => Err(retry::Failure {
-                error: retry::with_retry_after(error, hints),
-                status: Some(status),
-                hints,
-                request_id,
-            }),
-        }
-    }
-
     /// The one place where the key is opened.
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -233,20 +225,45 @@ async fn within<T>(
         .unwrap_or_else(|_| Err(retry::Failure::without_answer(UpstreamError::TimedOut)))
 }
 
-async fn read_body(mut response: reqwest::Response) -> Result<Vec<u8>, UpstreamError> {
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_RESPONSE_BYTES => {
-                return Err(UpstreamError::Malformed {
-                    reason: "its answer is longer than 256 MiB",
-                });
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(body),
-            Err(error) => return Err(UpstreamError::Broken(error.without_url())),
-        }
+async fn attempt<R: ReadAnswer>(
+    request: reqwest::RequestBuilder,
+    policy: SendPolicy,
+    reader: &R,
+) -> Result<(R::Output, Option<String>), retry::Failure> {
+    let deadline = (Instant::now() + policy.attempt_timeout).min(policy.deadline);
+    let response = within(deadline, async {
+        request.send().await.map_err(retry::Failure::connection)
+    });
+    let response = response.await?;
+    let status = response.status();
+    let hints = retry::RetryHints::of(response.headers());
+    let request_id = request_id(response.headers());
+    let mut body = AnswerBody::new(response, deadline, policy.latest);
+    let outcome = match status.is_success() {
+        true => reader.read(&mut body).await,
+        false => Err(failure::of_answer(status.as_u16(), &read_error(body).await)),
+    };
+    match outcome {
+        Ok(value) => Ok((value, request_id)),
+        Err(error) => Err(retry::Failure {
+            error: retry::with_retry_after(error, hints),
+            status: Some(status.as_u16()),
+            hints,
+            request_id,
+        }),
     }
+}
+
+/// What there is of an error's body: its status alone says enough when it breaks off.
+async fn read_error(mut body: AnswerBody) -> Vec<u8> {
+    let mut read = Vec::new();
+    while let Ok(Some(piece)) = body.next_piece().await
+        && read.len() < MAX_ERROR_BYTES
+    {
+        read.extend_from_slice(&piece);
+    }
+    read.truncate(MAX_ERROR_BYTES);
+    read
 }
 
 /// `x-request-id` at OpenAI, `apim-request-id` at Azure.

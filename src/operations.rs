@@ -3,9 +3,11 @@
 
 use crate::{
     gallery::{Gallery, ImageEntry, ImageFacts, NewImage},
+    image_format::ImageFormat,
     images::{
-        GeneratedImage, GenerationError, GenerationLimits, ImageGenerator, ImageRequest,
-        InvalidOption, check_request, generate_all,
+        GeneratedImage, GenerationError, GenerationLimits, ImageGenerator, ImageOptions,
+        ImageRequest, InvalidOption, check_request, generate_all,
+        memory::{ImageMemory, MemoryShare},
     },
     storage::StorageError,
 };
@@ -14,7 +16,7 @@ use serde_json::Value;
 use std::{future::Future, sync::Arc, time::Duration};
 use time::OffsetDateTime;
 use tokio::{
-    sync::{AcquireError, OwnedSemaphorePermit, Semaphore, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::Instant,
 };
 use tokio_util::task::TaskTracker;
@@ -23,25 +25,18 @@ use tracing::Instrument;
 /// When a caller that found no place may come again.
 const COME_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// Retries of a request that names no number.
-const DEFAULT_MAX_RETRIES: u32 = 2;
-
-/// What an image takes while it is made: the provider's text, a third longer than the image, and
-/// the image itself, which are held at once for a moment; enough for images of 3.5 MB.
-pub const MEBIBYTES_PER_IMAGE: u32 = 8;
-
 /// How much at once, and how long.
 #[derive(Debug, Clone, Copy)]
 pub struct OperationSettings {
     /// Generations at once.
     pub max_concurrent: usize,
-    /// Memory for images in the making, in MiB; each image has [`MEBIBYTES_PER_IMAGE`] of it.
-    pub memory_mebibytes: u32,
-    /// How long a request waits for memory before it is turned away.
-    pub longest_memory_wait: Duration,
-    /// How long a request waits for a place before it is turned away.
+    /// So many requests more may wait for a place; the next is turned away at once.
+    pub max_queued: usize,
+    /// How long a request waits for a place, and for memory, before it is turned away.
     pub longest_queue_time: Duration,
-    /// The provider's part ends here, whatever the caller allows.
+    /// Memory for pictures in the making, in MiB.
+    pub memory_mebibytes: u32,
+    /// The provider's part ends so long after the request came, whatever the caller allows.
     pub longest_generation: Duration,
     /// When a caller is told that the work goes on without them.
     pub longest_wait: Duration,
@@ -50,13 +45,14 @@ pub struct OperationSettings {
 impl Default for OperationSettings {
     /// The platform cuts a request at 230 s
     /// (<https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout>): the
-    /// provider's part ends well before, so that there is time to store.
+    /// provider's part ends well before, so that there is time to store. A queue longer than
+    /// some seconds would only hold callers who are better told to come again.
     fn default() -> Self {
         Self {
             max_concurrent: 64,
+            max_queued: 256,
+            longest_queue_time: Duration::from_secs(20),
             memory_mebibytes: 96,
-            longest_memory_wait: Duration::from_secs(60),
-            longest_queue_time: Duration::from_secs(2),
             longest_generation: Duration::from_secs(200),
             longest_wait: Duration::from_secs(220),
         }
@@ -72,9 +68,22 @@ pub struct GenerateCommand {
     pub request_id: String,
     /// Start of the addresses of a store that this process serves.
     pub public_base_url: String,
+    /// Where the pictures go.
+    pub destination: Destination,
 }
 
-/// Images that are made and stored.
+/// Where pictures go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// Into the gallery; their bytes are let go as soon as they are stored.
+    Gallery,
+    /// Into the gallery, and their bytes to the caller.
+    GalleryAndCaller,
+    /// To the caller alone.
+    Caller,
+}
+
+/// Images that are made, and stored where that was asked for.
 #[derive(Debug)]
 pub struct FinishedOperation {
     /// At least one.
@@ -89,19 +98,21 @@ pub struct FinishedOperation {
     pub usage: Option<Value>,
     /// What the caller should know.
     pub warnings: Vec<String>,
-    /// Given back when the pictures are.
-    _memory: OwnedSemaphorePermit,
 }
 
-/// One stored image.
+/// One finished image.
 #[derive(Debug)]
 pub struct FinishedImage {
-    /// As the gallery lists it.
-    pub entry: ImageEntry,
+    /// As the gallery lists it, where it is stored.
+    pub entry: Option<ImageEntry>,
     /// What the provider made of the prompt.
     pub revised_prompt: Option<String>,
-    /// The encoded picture.
-    pub bytes: Bytes,
+    /// Its encoding.
+    pub format: ImageFormat,
+    /// Width and height in pixels.
+    pub dimensions: (u32, u32),
+    /// The encoded picture, where the caller wants it.
+    pub bytes: Option<Bytes>,
 }
 
 /// Why there are no stored images.
@@ -144,7 +155,8 @@ pub struct Operations {
     gallery: Arc<Gallery>,
     settings: OperationSettings,
     places: Arc<Semaphore>,
-    memory: Arc<Semaphore>,
+    queue: Semaphore,
+    memory: ImageMemory,
     running: TaskTracker,
 }
 
@@ -160,7 +172,8 @@ impl Operations {
             generator,
             gallery,
             places: Arc::new(Semaphore::new(settings.max_concurrent)),
-            memory: Arc::new(Semaphore::new(settings.memory_mebibytes as usize)),
+            queue: Semaphore::new(settings.max_queued),
+            memory: ImageMemory::new(settings.memory_mebibytes),
             settings,
             running: TaskTracker::new(),
         }
@@ -176,35 +189,41 @@ impl Operations {
         command: GenerateCommand,
     ) -> Result<FinishedOperation, OperationError> {
         check_request(self.generator.as_ref(), &command.request)?;
-        let settings = self.settings;
-        let place = self.places.clone().acquire_owned();
-        let place = in_time(settings.longest_queue_time, place).await?;
-        let memory = self.reserve_memory(command.request.options.n).await?;
-        let (generator, gallery) = (self.generator.clone(), self.gallery.clone());
+        let (settings, came_at) = (self.settings, Instant::now());
+        let place = self.take_place().await?;
+        // Nothing is paid for while there is no room to receive it.
+        in_time(settings.longest_queue_time, self.memory.wait_for_room()).await?;
+        let work = Work {
+            generator: self.generator.clone(),
+            gallery: self.gallery.clone(),
+            memory: self.memory.share(),
+            latest: came_at + settings.longest_generation,
+            longest: settings.longest_generation,
+        };
         let (sender, answer) = oneshot::channel();
         let work = async move {
             let _place = place;
-            let longest = settings.longest_generation;
-            let outcome = run(generator.as_ref(), &gallery, command, longest, memory).await;
-            if let Err(Err(error)) = sender.send(outcome) {
+            if let Err(Err(error)) = sender.send(work.run(command).await) {
                 log_unheard(&error);
             }
         };
         self.running.spawn(work.in_current_span());
-        match tokio::time::timeout(settings.longest_wait, answer).await {
+        match tokio::time::timeout_at(came_at + settings.longest_wait, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(OperationError::Crashed),
             Err(_) => Err(OperationError::StillRunning),
         }
     }
 
-    /// All of it before anything is paid, and at once: calls of one request that waited for each
-    /// other's memory would wait forever.
-    async fn reserve_memory(&self, images: u8) -> Result<OwnedSemaphorePermit, OperationError> {
-        let needed = u32::from(images) * MEBIBYTES_PER_IMAGE;
-        let permits = needed.min(self.settings.memory_mebibytes);
-        let memory = self.memory.clone().acquire_many_owned(permits);
-        in_time(self.settings.longest_memory_wait, memory).await
+    /// A place among those that run, after a bounded wait in a queue of bounded length.
+    async fn take_place(&self) -> Result<OwnedSemaphorePermit, OperationError> {
+        let places = self.places.clone();
+        if let Ok(place) = places.clone().try_acquire_owned() {
+            return Ok(place);
+        }
+        let _queued = self.queue.try_acquire().map_err(|_| busy())?;
+        let place = in_time(self.settings.longest_queue_time, places.acquire_owned()).await?;
+        place.map_err(|_| busy())
     }
 
     /// Waits until all running work is done.
@@ -220,15 +239,14 @@ impl Operations {
     }
 }
 
-async fn in_time<T>(
-    limit: Duration,
-    permit: impl Future<Output = Result<T, AcquireError>>,
-) -> Result<T, OperationError> {
-    match tokio::time::timeout(limit, permit).await {
-        Ok(Ok(permit)) => Ok(permit),
-        _ => Err(OperationError::Busy {
-            retry_after: COME_AGAIN_AFTER,
-        }),
+async fn in_time<T>(limit: Duration, wait: impl Future<Output = T>) -> Result<T, OperationError> {
+    let waited = tokio::time::timeout(limit, wait).await;
+    waited.map_err(|_| busy())
+}
+
+fn busy() -> OperationError {
+    OperationError::Busy {
+        retry_after: COME_AGAIN_AFTER,
     }
 }
 
@@ -238,52 +256,63 @@ fn log_unheard(error: &OperationError) {
     tracing::error!(%error, cause, "a generation failed after its caller had gone");
 }
 
-async fn run(
-    generator: &dyn ImageGenerator,
-    gallery: &Gallery,
-    command: GenerateCommand,
+/// One generation on its way.
+struct Work {
+    generator: Arc<dyn ImageGenerator>,
+    gallery: Arc<Gallery>,
+    memory: MemoryShare,
+    latest: Instant,
     longest: Duration,
-    memory: OwnedSemaphorePermit,
-) -> Result<FinishedOperation, OperationError> {
-    let started = Instant::now();
-    let options = &command.request.options;
-    let wanted = options.timeout;
-    let timeout = wanted.unwrap_or_else(|| generator.rules(options).default_timeout);
-    let limits = GenerationLimits {
-        deadline: started + timeout.min(longest),
-        max_retries: options.max_retries.unwrap_or(DEFAULT_MAX_RETRIES),
-    };
-    let mut generation = generate_all(generator, &command.request, limits).await?;
-    if wanted.is_some_and(|wanted| wanted > longest) {
-        let longest = longest.as_millis();
-        let warning = format!("timeoutMs was capped at {longest}, all that a request can last");
-        generation.warnings.push(warning);
-    }
-    let model = generator.model(options);
-    tracing::info!(
-        prompt = ?command.request.prompt,
-        provider = generator.provider(),
-        model,
-        images = generation.images.len(),
-        attempts = generation.attempts,
-        elapsed_ms = started.elapsed().as_millis(),
-        "images generated"
-    );
-    let provider = generator.provider();
-    let finished = FinishedOperation {
-        images: Vec::new(),
-        provider,
-        model,
-        attempts: generation.attempts,
-        usage: generation.usage,
-        warnings: generation.warnings,
-        _memory: memory,
-    };
-    store_all(gallery, &command, generation.images, finished).await
 }
 
-/// Stores each picture, and goes on behind one that cannot be stored.
-async fn store_all(
+impl Work {
+    async fn run(self, command: GenerateCommand) -> Result<FinishedOperation, OperationError> {
+        let started = Instant::now();
+        let (generator, options) = (self.generator.as_ref(), &command.request.options);
+        let generation = generate_all(generator, &command.request, self.limits(options)).await?;
+        let finished = FinishedOperation {
+            images: Vec::new(),
+            provider: generator.provider(),
+            model: generator.model(options),
+            attempts: generation.attempts,
+            usage: generation.usage,
+            warnings: self.warnings(options, generation.warnings),
+        };
+        tracing::info!(
+            prompt = ?command.request.prompt,
+            provider = finished.provider,
+            model = finished.model,
+            images = generation.images.len(),
+            attempts = finished.attempts,
+            elapsed_ms = started.elapsed().as_millis(),
+            "images generated"
+        );
+        deliver_all(&self.gallery, &command, generation.images, finished).await
+    }
+
+    fn limits(&self, options: &ImageOptions) -> GenerationLimits<'_> {
+        let by_default = || self.generator.rules(options).default_timeout;
+        let timeout = options.timeout.unwrap_or_else(by_default);
+        GenerationLimits {
+            deadline: (Instant::now() + timeout).min(self.latest),
+            latest: self.latest,
+            max_retries: options.max_retries,
+            memory: &self.memory,
+        }
+    }
+
+    fn warnings(&self, options: &ImageOptions, mut warnings: Vec<String>) -> Vec<String> {
+        if options.timeout.is_some_and(|wanted| wanted > self.longest) {
+            let longest = self.longest.as_millis();
+            let warning = format!("timeoutMs was capped at {longest}, all that a request can last");
+            warnings.push(warning);
+        }
+        warnings
+    }
+}
+
+/// Takes each picture to its destination, and goes on behind one that cannot be stored.
+async fn deliver_all(
     gallery: &Gallery,
     command: &GenerateCommand,
     pictures: Vec<GeneratedImage>,
@@ -291,13 +320,13 @@ async fn store_all(
 ) -> Result<FinishedOperation, OperationError> {
     let (mut unstored, mut failure) = (Vec::new(), None);
     for picture in pictures {
-        let image = new_image(command, finished.provider, &finished.model, &picture);
-        let now = OffsetDateTime::now_utc();
-        match gallery.add(&image, now, &command.public_base_url).await {
+        match deliver(gallery, command, &picture, &finished).await {
             Ok(entry) => finished.images.push(FinishedImage {
                 entry,
                 revised_prompt: picture.revised_prompt,
-                bytes: picture.bytes,
+                format: picture.format,
+                dimensions: picture.dimensions,
+                bytes: (command.destination != Destination::Gallery).then_some(picture.bytes),
             }),
             Err(error) => {
                 unstored.push(picture);
@@ -313,6 +342,21 @@ async fn store_all(
         }),
         None => Ok(finished),
     }
+}
+
+async fn deliver(
+    gallery: &Gallery,
+    command: &GenerateCommand,
+    picture: &GeneratedImage,
+    finished: &FinishedOperation,
+) -> Result<Option<ImageEntry>, StorageError> {
+    if command.destination == Destination::Caller {
+        return Ok(None);
+    }
+    let image = new_image(command, finished.provider, &finished.model, picture);
+    let now = OffsetDateTime::now_utc();
+    let entry = gallery.add(&image, now, &command.public_base_url).await?;
+    Ok(Some(entry))
 }
 
 fn new_image(

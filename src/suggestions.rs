@@ -2,7 +2,9 @@
 
 mod fallback;
 
-use crate::openai::{ApiCall, FailedCall, OpenAiClient, SendPolicy, UpstreamError};
+use crate::openai::{
+    AfterTimeout, ApiCall, FailedCall, OpenAiClient, SendPolicy, UpstreamError, WholeBody,
+};
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
@@ -147,15 +149,19 @@ async fn ask(
     if client.names_model_in_body() {
         body["model"] = settings.model.as_str().into();
     }
+    let deadline = Instant::now() + settings.timeout;
     let policy = SendPolicy {
-        deadline: Instant::now() + settings.timeout,
+        deadline,
+        latest: deadline,
+        attempt_timeout: settings.timeout,
         max_retries: 1,
+        after_timeout: AfterTimeout::GiveUp,
     };
     let answer = client
-        .post(call, &settings.model, &body, policy)
+        .post(call, &settings.model, &body, policy, &WholeBody)
         .await
         .map_err(SuggestionError::Upstream)?;
-    let text = text_of(&answer.body).map_err(|error| {
+    let text = text_of(&answer.value).map_err(|error| {
         SuggestionError::Upstream(FailedCall {
             error,
             attempts: answer.attempts,

@@ -6,11 +6,11 @@ use crate::{
     images::{GenerationError, InvalidOption},
     openai::UpstreamError,
     operations::OperationError,
+    picture_json::PictureJson,
     storage::{StorageError, directory::RejectedFile},
     suggestions::SuggestionError,
 };
 use axum::http::StatusCode;
-use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -165,17 +165,19 @@ impl From<OperationError> for ApiError {
                 unstored,
                 source,
             } => {
+                let mut pictures = PictureJson::default();
                 let mut lost = unstored.into_iter().map(|image| {
                     let content_type = image.format.content_type();
-                    (BASE64_STANDARD.encode(&image.bytes), content_type)
+                    (pictures.add(image.bytes), content_type)
                 });
                 let (first, content_type) = lost.next().unwrap_or_default();
                 let others: Vec<Value> = lost
-                    .map(|(text, kind)| json!({ "b64_json": text, "contentType": kind }))
+                    .map(|(picture, kind)| json!({ "b64_json": picture, "contentType": kind }))
                     .collect();
                 let stored: Vec<Value> = stored
                     .iter()
-                    .map(|image| json!({ "id": image.entry.id, "name": image.entry.name }))
+                    .filter_map(|image| image.entry.as_ref())
+                    .map(|entry| json!({ "id": entry.id, "name": entry.name }))
                     .collect();
                 let detail =
                     "the image was generated but could not be stored; it is in this answer";
@@ -184,6 +186,7 @@ impl From<OperationError> for ApiError {
                     .with("contentType", content_type)
                     .with("otherImages", others)
                     .with("stored", stored)
+                    .with_pictures(pictures)
                     .with_cause(source)
             }
             OperationError::StillRunning => {

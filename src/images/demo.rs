@@ -56,15 +56,24 @@ impl ImageGenerator for DemoPainter {
         request: &ImageRequest,
         first: u8,
         _count: u8,
-        _limits: GenerationLimits,
+        limits: GenerationLimits<'_>,
     ) -> Result<Generation, GenerationError> {
         let request = request.clone();
         let _place = self.places.acquire().await;
         // Painting keeps a core busy for a while: not on the threads that answer requests.
         let painted = tokio::task::spawn_blocking(move || paint(&request, first)).await;
-        let image = painted
+        let picture = painted
             .unwrap_or_else(|panic| Err(panic.into()))
             .map_err(GenerationError::Painter)?;
+        let mut reservation = limits.memory.reserve(Some(picture.bytes.len())).await;
+        let image = GeneratedImage {
+            bytes: reservation.hold(picture.bytes),
+            format: picture.format,
+            dimensions: picture.dimensions,
+            revised_prompt: None,
+            seed: Some(picture.seed),
+            upstream_request_id: None,
+        };
         Ok(Generation {
             images: vec![image],
             attempts: 1,
@@ -80,9 +89,17 @@ impl ImageGenerator for DemoPainter {
 
 type PaintError = Box<dyn std::error::Error + Send + Sync>;
 
+/// A painted picture.
+struct Painted {
+    bytes: Vec<u8>,
+    format: ImageFormat,
+    dimensions: (u32, u32),
+    seed: u64,
+}
+
 /// The same prompt, seed, size and format give the same bytes; each further image of a request
 /// has the next seed.
-fn paint(request: &ImageRequest, first: u8) -> Result<GeneratedImage, PaintError> {
+fn paint(request: &ImageRequest, first: u8) -> Result<Painted, PaintError> {
     let options = &request.options;
     let seed = options.seed.unwrap_or(0) + u64::from(first);
     let (width, height) = match options.size {
@@ -105,12 +122,10 @@ fn paint(request: &ImageRequest, first: u8) -> Result<GeneratedImage, PaintError
     };
     let bytes = encode::encode(&canvas, encoding)?;
     let (format, dimensions) = inspect(&bytes).ok_or("the painter's own picture is broken")?;
-    Ok(GeneratedImage {
-        bytes: bytes.into(),
+    Ok(Painted {
+        bytes,
         format,
         dimensions,
-        revised_prompt: None,
-        seed: Some(seed),
-        upstream_request_id: None,
+        seed,
     })
 }

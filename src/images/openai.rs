@@ -1,15 +1,21 @@
 //! Pictures by OpenAI, Azure OpenAI, or a server that speaks their images API
 //! (<https://platform.openai.com/docs/api-reference/images/create>).
 
-mod answer;
+pub mod answer;
 mod download;
+mod metered;
 
 use super::{
-    GeneratedImage, Generation, GenerationError, GenerationLimits, ImageGenerator, ImageOptions,
-    ImageRequest, inspect, rules::ModelRules,
+    DEFAULT_MAX_RETRIES, GeneratedImage, Generation, GenerationError, GenerationLimits,
+    ImageGenerator, ImageOptions, ImageRequest, inspect, memory::Reservation, rules::ModelRules,
 };
-use crate::openai::{ApiCall, FailedCall, OpenAiClient, SendPolicy, UpstreamAnswer, UpstreamError};
+use crate::openai::{
+    AfterTimeout, ApiCall, FailedCall, OpenAiClient, SendPolicy, UpstreamAnswer, UpstreamError,
+};
+use answer::{Answer, Picture};
 use async_trait::async_trait;
+use bytes::Bytes;
+use metered::MeteredReader;
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -65,14 +71,18 @@ impl OpenAiImages {
     /// costs a warning, and only if none is left the first failure.
     async fn read_images(
         &self,
-        upstream: UpstreamAnswer,
-        deadline: Instant,
+        upstream: UpstreamAnswer<(Answer, Reservation)>,
+        limits: GenerationLimits<'_>,
     ) -> Result<Generation, UpstreamError> {
-        let answer = answer::parse(&upstream.body)?;
-        drop(upstream.body); // the text is no longer needed, and it is the larger half
+        let (answer, mut reservation) = upstream.value;
         let (mut images, mut failures) = (Vec::new(), Vec::new());
         for item in answer.items {
-            match self.read_picture(item.picture, deadline).await {
+            let bytes = match item.picture {
+                Picture::Inline(bytes) => Ok(reservation.hold(bytes)),
+                Picture::Unusable(error) => Err(error),
+                Picture::At(url) => self.download(&url, limits).await,
+            };
+            match bytes.and_then(inspect_picture) {
                 Ok(image) => images.push(GeneratedImage {
                     revised_prompt: item.revised_prompt,
                     upstream_request_id: upstream.request_id.clone(),
@@ -96,33 +106,49 @@ impl OpenAiImages {
         })
     }
 
-    async fn read_picture(
+    async fn download(
         &self,
-        picture: answer::Picture,
-        deadline: Instant,
-    ) -> Result<GeneratedImage, UpstreamError> {
-        let bytes = match picture {
-            answer::Picture::Inline(bytes) => bytes.into(),
-            answer::Picture::Unusable(error) => return Err(error),
-            answer::Picture::At(url) => {
-                let fetch = download::fetch(self.client.http(), self.client.base_url(), &url);
-                tokio::time::timeout_at(deadline, fetch)
-                    .await
-                    .unwrap_or(Err(UpstreamError::TimedOut))?
-            }
-        };
-        let (format, dimensions) = inspect(&bytes).ok_or(UpstreamError::Malformed {
-            reason: "a picture in it is no png, jpeg or webp",
-        })?;
-        Ok(GeneratedImage {
-            bytes,
-            format,
-            dimensions,
-            revised_prompt: None,
-            seed: None,
-            upstream_request_id: None,
-        })
+        url: &str,
+        limits: GenerationLimits<'_>,
+    ) -> Result<Bytes, UpstreamError> {
+        let fetch = download::fetch(self.client.http(), self.client.base_url(), url);
+        tokio::time::timeout_at(limits.deadline, fetch)
+            .await
+            .unwrap_or(Err(UpstreamError::TimedOut))
     }
+
+    /// A request that asks for repetitions gets them after a timeout too, so one attempt must not
+    /// take all of its time.
+    fn policy(&self, options: &ImageOptions, limits: GenerationLimits<'_>) -> SendPolicy {
+        let (attempt_timeout, after_timeout) = match limits.max_retries {
+            Some(_) => (self.rules(options).default_timeout, AfterTimeout::SendAgain),
+            None => (
+                limits.deadline.saturating_duration_since(Instant::now()),
+                AfterTimeout::GiveUp,
+            ),
+        };
+        SendPolicy {
+            deadline: limits.deadline,
+            latest: limits.latest,
+            attempt_timeout,
+            max_retries: limits.max_retries.unwrap_or(DEFAULT_MAX_RETRIES),
+            after_timeout,
+        }
+    }
+}
+
+fn inspect_picture(bytes: Bytes) -> Result<GeneratedImage, UpstreamError> {
+    let (format, dimensions) = inspect(&bytes).ok_or(UpstreamError::Malformed {
+        reason: "a picture in it is no png, jpeg or webp",
+    })?;
+    Ok(GeneratedImage {
+        bytes,
+        format,
+        dimensions,
+        revised_prompt: None,
+        seed: None,
+        upstream_request_id: None,
+    })
 }
 
 #[async_trait]
@@ -153,21 +179,21 @@ impl ImageGenerator for OpenAiImages {
         request: &ImageRequest,
         _first: u8,
         count: u8,
-        limits: GenerationLimits,
+        limits: GenerationLimits<'_>,
     ) -> Result<Generation, GenerationError> {
         let model = self.model(&request.options);
-        let policy = SendPolicy {
-            deadline: limits.deadline,
-            max_retries: limits.max_retries,
-        };
+        let policy = self.policy(&request.options, limits);
         let body = self.body(request, count);
+        let reader = MeteredReader {
+            memory: limits.memory,
+        };
         let sent = self
             .client
-            .post(ApiCall::ImageGeneration, &model, &body, policy)
+            .post(ApiCall::ImageGeneration, &model, &body, policy, &reader)
             .await;
         let upstream = sent.map_err(failed)?;
         let (attempts, upstream_request_id) = (upstream.attempts, upstream.request_id.clone());
-        self.read_images(upstream, limits.deadline)
+        self.read_images(upstream, limits)
             .await
             .map_err(|error| GenerationError::Upstream {
                 error,

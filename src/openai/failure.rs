@@ -73,28 +73,26 @@ const SPENT_QUOTAS: [&str; 3] = [
 /// How much of a provider's sentence is passed on.
 const MAX_MESSAGE_CHARACTERS: usize = 300;
 
-/// Finds the error in an answer. Azure may send one beside `created` under status 200, so the
-/// body is looked at whatever the status is.
-pub(super) fn find(status: u16, body: &[u8]) -> Option<UpstreamError> {
-    let is_success = (200..300).contains(&status);
-    let error = if is_success {
-        error_of_success(body)?
-    } else {
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        body.get("error").cloned().unwrap_or(body)
-    };
-    Some(classify(status, &error))
+impl UpstreamError {
+    /// What the `error` object of an answer under status 200 means: Azure sends it there at times.
+    #[must_use]
+    pub fn in_success(error: &Value) -> Self {
+        classify(200, error)
+    }
 }
 
-/// The top-level `error` of a short answer. Long ones hold pictures and are not parsed twice.
-fn error_of_success(body: &[u8]) -> Option<Value> {
-    const LONGEST_ERROR: usize = 64 * 1024;
-    if body.len() > LONGEST_ERROR {
-        return None;
-    }
+/// What an answer that is no success means.
+pub(super) fn of_answer(status: u16, body: &[u8]) -> UpstreamError {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let error = body.get("error").cloned().unwrap_or(body);
+    classify(status, &error)
+}
+
+/// The error of an answer whose status says success.
+pub(super) fn in_success(body: &[u8]) -> Option<UpstreamError> {
     let parsed: Value = serde_json::from_slice(body).ok()?;
     let error = parsed.get("error")?;
-    (!error.is_null()).then(|| error.clone())
+    (!error.is_null()).then(|| UpstreamError::in_success(error))
 }
 
 fn classify(status: u16, error: &Value) -> UpstreamError {
@@ -202,7 +200,10 @@ mod tests {
     use serde_json::json;
 
     fn error(status: u16, body: &Value) -> UpstreamError {
-        find(status, body.to_string().as_bytes()).unwrap()
+        match status {
+            200 => in_success(body.to_string().as_bytes()).unwrap(),
+            _ => of_answer(status, body.to_string().as_bytes()),
+        }
     }
 
     #[test]
@@ -294,14 +295,14 @@ mod tests {
     #[test]
     fn pages_that_are_no_json_are_server_faults() {
         assert!(matches!(
-            find(502, b"<html>Bad Gateway</html>"),
-            Some(UpstreamError::ServerFault { status: 502 })
+            of_answer(502, b"<html>Bad Gateway</html>"),
+            UpstreamError::ServerFault { status: 502 }
         ));
         assert!(
-            find(200, b"<html>").is_none(),
+            in_success(b"<html>").is_none(),
             "left to whoever reads the answer"
         );
-        assert!(find(200, br#"{"data": [], "error": null}"#).is_none());
+        assert!(in_success(br#"{"data": [], "error": null}"#).is_none());
     }
 
     #[test]

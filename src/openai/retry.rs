@@ -1,7 +1,7 @@
 //! When a failed call is sent again, and after how long: the official clients' rules
 //! (<https://github.com/openai/openai-python>, `_base_client.py`).
 
-use super::{OpenAiSettings, SendPolicy, UpstreamError};
+use super::{AfterTimeout, OpenAiSettings, SendPolicy, UpstreamError};
 use reqwest::header::HeaderMap;
 use std::time::Duration;
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
@@ -12,6 +12,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// Waits that we choose ourselves end here.
 const LONGEST_OWN_WAIT: Duration = Duration::from_secs(8);
+
+/// A repetition with less of an attempt's time left than this part would most likely be cut off,
+/// and paid for nothing.
+const LEAST_PART_OF_AN_ATTEMPT: u32 = 10;
 
 /// One failed attempt.
 #[derive(Debug)]
@@ -89,7 +93,7 @@ pub(super) fn wait_before_next(
     settings: &OpenAiSettings,
     policy: SendPolicy,
 ) -> Option<Duration> {
-    if attempts > policy.max_retries || !is_worth_another_try(failure) {
+    if attempts > policy.max_retries || !is_worth_another_try(failure, policy) {
         return None;
     }
     let wait = match failure.hints.retry_after {
@@ -97,21 +101,19 @@ pub(super) fn wait_before_next(
         Some(asked) if !asked.is_zero() => asked,
         _ => own_wait(settings.first_retry_delay, attempts),
     };
-    (Instant::now() + wait < policy.deadline).then_some(wait)
+    let least = policy.attempt_timeout / LEAST_PART_OF_AN_ATTEMPT;
+    (Instant::now() + wait + least < policy.deadline).then_some(wait)
 }
 
-fn is_worth_another_try(failure: &Failure) -> bool {
-    let pointless = matches!(
-        failure.error,
+fn is_worth_another_try(failure: &Failure, policy: SendPolicy) -> bool {
+    match failure.error {
+        UpstreamError::TimedOut => return policy.after_timeout == AfterTimeout::SendAgain,
         UpstreamError::Refused { .. }
-            | UpstreamError::TimedOut
-            | UpstreamError::RateLimited {
-                quota_is_spent: true,
-                ..
-            }
-    );
-    if pointless {
-        return false;
+        | UpstreamError::RateLimited {
+            quota_is_spent: true,
+            ..
+        } => return false,
+        _ => {}
     }
     if let Some(answer) = failure.hints.should_retry {
         return answer;
@@ -159,9 +161,13 @@ mod tests {
             organization: None,
             first_retry_delay: Duration::from_millis(500),
         };
+        let deadline = Instant::now() + Duration::from_secs(60);
         let policy = SendPolicy {
-            deadline: Instant::now() + Duration::from_secs(60),
+            deadline,
+            latest: deadline,
+            attempt_timeout: Duration::from_secs(50),
             max_retries: 2,
+            after_timeout: AfterTimeout::GiveUp,
         };
         wait_before_next(failure, attempts, &settings, policy)
     }
@@ -208,7 +214,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_wait_goes_beyond_the_deadline() {
-        assert_eq!(wait(&failure(429, &[("retry-after", "61")]), 1), None);
+    async fn a_repetition_has_time_for_an_answer() {
+        assert!(wait(&failure(429, &[("retry-after", "54")]), 1).is_some());
+        for late in ["56", "61"] {
+            assert_eq!(wait(&failure(429, &[("retry-after", late)]), 1), None);
+        }
     }
 }

@@ -5,7 +5,8 @@ use crate::{
     app::App,
     error::ApiError,
     images::{AnswerOptions, ParsedRequest, ResponseFormat, parse_request},
-    operations::{FinishedImage, FinishedOperation, GenerateCommand},
+    operations::{Destination, FinishedImage, FinishedOperation, GenerateCommand},
+    picture_json::{PictureJson, PictureText},
 };
 use axum::{
     Extension,
@@ -17,7 +18,6 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -43,17 +43,23 @@ pub async fn handle(
         answer,
         warnings,
     } = parse_request(fields, app.max_images)?;
+    let wants_json = wants_json(&parts.headers);
+    let wants_bytes = wants_json && answer.response_format == ResponseFormat::B64Json;
     let command = GenerateCommand {
         request: image,
         request_id: id.as_str().to_owned(),
         public_base_url: public_base_url(&app, &parts.headers),
+        destination: match wants_bytes {
+            true => Destination::GalleryAndCaller,
+            false => Destination::Gallery,
+        },
     };
     let mut finished = app.operations.generate(command).await?;
-    if !wants_json(&parts.headers) {
+    if !wants_json {
         return Ok(([(CACHE_CONTROL, "no-store")], MESSAGE).into_response());
     }
     finished.warnings.splice(0..0, warnings);
-    let body = answer_json(&finished, &answer, &id).to_string();
+    let body = Body::new(answer_json(finished, &answer, &id));
     let headers = [
         (CONTENT_TYPE, "application/json"),
         (CACHE_CONTROL, "no-store"),
@@ -117,16 +123,16 @@ fn wants_json(headers: &HeaderMap) -> bool {
         })
 }
 
-fn answer_json(finished: &FinishedOperation, options: &AnswerOptions, id: &RequestId) -> Value {
-    let images: Vec<Value> = finished
-        .images
-        .iter()
-        .map(|image| image_json(image, options.response_format))
-        .collect();
-    let first_size = finished
-        .images
-        .first()
-        .and_then(|image| image.entry.size.clone());
+fn answer_json(
+    finished: FinishedOperation,
+    options: &AnswerOptions,
+    id: &RequestId,
+) -> PictureText {
+    let mut pictures = PictureJson::default();
+    let first = finished.images.first();
+    let first_size = first
+        .and_then(|image| image.entry.as_ref())
+        .and_then(|entry| entry.size.clone());
     let mut object = json!({
         "provider": finished.provider,
         "model": finished.model,
@@ -134,30 +140,38 @@ fn answer_json(finished: &FinishedOperation, options: &AnswerOptions, id: &Reque
         "attemptCount": finished.attempts,
         "requestId": id.as_str(),
     });
-    if let Some(usage) = &finished.usage {
-        object["usage"] = usage.clone();
+    if let Some(usage) = finished.usage {
+        object["usage"] = usage;
     }
-    json!({
+    let images: Vec<Value> = finished
+        .images
+        .into_iter()
+        .map(|image| image_json(image, &mut pictures))
+        .collect();
+    pictures.into_text(&json!({
         "message": MESSAGE,
         options.output_key.as_str(): images,
         "object": object,
         "warnings": finished.warnings,
-    })
+    }))
 }
 
-fn image_json(image: &FinishedImage, format: ResponseFormat) -> Value {
-    let mut json = json!({
-        "id": image.entry.id,
-        "url": image.entry.url,
-        "name": image.entry.name,
-        "contentType": image.entry.content_type,
-        "sizeBytes": image.entry.size_bytes,
-    });
-    if let Some(revised_prompt) = &image.revised_prompt {
-        json["revisedPrompt"] = revised_prompt.as_str().into();
+fn image_json(image: FinishedImage, pictures: &mut PictureJson) -> Value {
+    let mut json = json!({});
+    if let Some(entry) = image.entry {
+        json = json!({
+            "id": entry.id,
+            "url": entry.url,
+            "name": entry.name,
+            "contentType": entry.content_type,
+            "sizeBytes": entry.size_bytes,
+        });
     }
-    if format == ResponseFormat::B64Json {
-        json["b64_json"] = BASE64_STANDARD.encode(&image.bytes).into();
+    if let Some(revised_prompt) = image.revised_prompt {
+        json["revisedPrompt"] = revised_prompt.into();
+    }
+    if let Some(bytes) = image.bytes {
+        json["b64_json"] = pictures.add(bytes);
     }
     json
 }

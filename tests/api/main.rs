@@ -10,6 +10,7 @@ mod frontend;
 #[path = "../support/upstream.rs"]
 mod upstream;
 
+mod bounded_memory;
 mod files;
 mod generate_image;
 mod generate_sas_token;

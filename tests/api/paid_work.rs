@@ -102,44 +102,6 @@ async fn too_many_generations_at_once_are_told_to_come_again() {
     );
 }
 
-/// A reservation that calls of one request took from each other would never end.
-#[tokio::test]
-async fn images_of_one_request_share_one_reservation_of_memory() {
-    let upstream = Upstream::start().await;
-    upstream.always(Answer::image(picture::small_png()).chunked());
-    let settings = [
-        ("OPENAI_IMAGE_MODEL", "dall-e-3"),
-        ("IMAGE_MEMORY_MB", "16"),
-    ];
-    let service = Service::over(&upstream, &settings).await;
-    let body = json!({"prompt": "a", "n": 4, "timeoutMs": 5000});
-    let requests = (0..3).map(|_| service.generate(&body));
-    for answer in futures_util::future::join_all(requests).await {
-        let list = answer.json()["imageList"].as_array().map(Vec::len);
-        assert_eq!((answer.status, list), (200, Some(4)), "{}", answer.text());
-    }
-}
-
-#[tokio::test]
-async fn nothing_is_paid_while_there_is_no_memory_for_it() {
-    let upstream = Upstream::start().await;
-    let gate = Gate::closed();
-    upstream.always(Answer::image(picture::small_png()).held_by(&gate));
-    let base_url = upstream.base_url();
-    let settings = [
-        ("OPENAI_BASE_URL", base_url.as_str()),
-        ("IMAGE_MEMORY_MB", "16"),
-    ];
-    let service = Service::start_with(&settings, |config| {
-        config.operations.longest_memory_wait = Duration::from_millis(50);
-    })
-    .await;
-    let body = json!({"prompt": "a", "n": 2});
-    let second = second_beside(&service, &upstream, &gate, &body).await;
-    second.assert_problem(429, "too_many_generations");
-    assert_eq!(upstream.requests_to("/images/generations").len(), 1);
-}
-
 #[tokio::test]
 async fn one_bad_picture_costs_a_warning_and_not_the_others() {
     let upstream = Upstream::start().await;

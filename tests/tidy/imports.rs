@@ -12,7 +12,7 @@ const CAPABILITIES: [&str; 7] = [
     "storage",
     "suggestions",
 ];
-const VALUES: [&str; 3] = ["image_format", "prompt", "sas"];
+const VALUES: [&str; 4] = ["image_format", "picture_json", "prompt", "sas"];
 
 /// Each top-level module and what it may import, itself aside.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
@@ -28,13 +28,17 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("telemetry", vec!["config"]),
         ("error", with(&[&CAPABILITIES, &VALUES])),
         ("health", vec!["gallery", "images"]),
-        ("operations", vec!["gallery", "images", "storage"]),
+        (
+            "operations",
+            vec!["gallery", "images", "storage", "image_format"],
+        ),
         ("suggestions", vec!["openai"]),
         ("images", vec!["openai", "image_format", "prompt"]),
         ("gallery", vec!["storage", "image_format", "prompt", "sas"]),
         ("storage", vec!["sas"]),
         ("openai", vec![]),
         ("image_format", vec![]),
+        ("picture_json", vec![]),
         ("prompt", vec![]),
         ("sas", vec![]),
     ])

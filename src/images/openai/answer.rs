@@ -1,156 +1,143 @@
-//! Reads an images answer. Every field but `data` may be missing or new: the API's own
-//! description is behind what servers send.
+//! Reads an images answer while it arrives: pictures are decoded at once, so that their text is
+//! never held. Every field but `data` may be missing or new: the API's own description is behind
+//! what servers send.
+
+mod base64_text;
+mod scanner;
 
 use crate::openai::UpstreamError;
-use base64::{
-    Engine,
-    alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
+use scanner::{Decoded, Scanner};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Some servers leave the padding out.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 /// What an answer holds.
-pub(super) struct Answer {
+#[derive(Debug)]
+pub struct Answer {
+    /// At least one.
     pub items: Vec<Item>,
+    /// What the provider counted, as it counted it.
     pub usage: Option<Value>,
 }
 
 /// One picture of an answer.
-pub(super) struct Item {
+#[derive(Debug)]
+pub struct Item {
+    /// The picture, or where it is.
     pub picture: Picture,
+    /// What the provider made of the prompt.
     pub revised_prompt: Option<String>,
 }
 
 /// The picture or where it is.
-pub(super) enum Picture {
+#[derive(Debug)]
+pub enum Picture {
+    /// Its bytes.
     Inline(Vec<u8>),
+    /// Its address.
     At(String),
     /// It cannot be used; the others of the answer can.
     Unusable(UpstreamError),
 }
 
 #[derive(Deserialize)]
-struct RawAnswer {
-    data: Option<Vec<RawItem>>,
+struct Frame {
+    data: Option<Vec<FrameItem>>,
     usage: Option<Value>,
     /// Azure's preview versions have it here instead of beside the picture.
     revised_prompt: Option<String>,
+    /// Azure may send it under status 200.
+    error: Option<Value>,
 }
 
 #[derive(Deserialize)]
-struct RawItem {
+struct FrameItem {
+    /// The picture's number, put here by the scanner.
     b64_json: Option<String>,
     url: Option<String>,
     revised_prompt: Option<String>,
 }
 
-/// Reads pictures and decodes those that came in base64.
-///
-/// # Errors
-/// [`UpstreamError::Malformed`] when it is no images answer or has no picture at all.
-pub(super) fn parse(body: &[u8]) -> Result<Answer, UpstreamError> {
-    let malformed = |reason| UpstreamError::Malformed { reason };
-    let raw: RawAnswer = serde_json::from_slice(body)
-        .map_err(|_| malformed("it is not the JSON of an images answer"))?;
-    let data = raw.data.unwrap_or_default();
-    if data.is_empty() {
-        return Err(malformed("it holds no picture"));
-    }
-    let items = data
-        .into_iter()
-        .map(|item| Item {
-            picture: match (item.b64_json, item.url) {
-                (Some(text), _) => decode(&text).map_or_else(Picture::Unusable, Picture::Inline),
-                (None, Some(url)) => Picture::At(url),
-                (None, None) => {
-                    Picture::Unusable(malformed("a picture has neither b64_json nor url"))
-                }
-            },
-            revised_prompt: item.revised_prompt.or_else(|| raw.revised_prompt.clone()),
-        })
-        .collect();
-    Ok(Answer {
-        items,
-        usage: raw.usage,
-    })
+/// Reads one answer, piece by piece.
+#[derive(Debug)]
+pub struct AnswerReader {
+    scanner: Scanner,
 }
 
-/// A data URL's prefix is tolerated: local servers send it at times.
-fn decode(text: &str) -> Result<Vec<u8>, UpstreamError> {
-    let text = match text.strip_prefix("data:") {
-        Some(rest) => rest.split_once(',').map_or(rest, |(_, data)| data),
-        None => text,
-    };
-    BASE64
-        .decode(text.trim())
-        .map_err(|_| UpstreamError::Malformed {
-            reason: "a picture in it is not base64",
+impl AnswerReader {
+    /// For an answer whose pictures will have so many bytes, as far as that is known.
+    #[must_use]
+    pub fn new(expected_bytes: usize) -> Self {
+        Self {
+            scanner: Scanner::new(expected_bytes),
+        }
+    }
+
+    /// Bytes of pictures that are held.
+    #[must_use]
+    pub fn decoded_bytes(&self) -> usize {
+        self.scanner.decoded_bytes()
+    }
+
+    /// Reads the next piece of the body; pieces may be cut anywhere.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Malformed`] when it is larger than any honest answer.
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), UpstreamError> {
+        self.scanner.push(piece).map_err(malformed)
+    }
+
+    /// The answer, when the body has ended.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Malformed`] when it is no images answer or has no picture at all; the
+    /// error that it holds instead of pictures.
+    pub fn finish(self) -> Result<Answer, UpstreamError> {
+        let (frame, pictures) = self.scanner.finish();
+        let frame: Frame = serde_json::from_slice(&frame)
+            .map_err(|_| malformed("it is not the JSON of an images answer"))?;
+        if let Some(error) = frame.error.filter(|error| !error.is_null()) {
+            return Err(UpstreamError::in_success(&error));
+        }
+        let data = frame.data.unwrap_or_default();
+        if data.is_empty() {
+            return Err(malformed("it holds no picture"));
+        }
+        let mut pictures: Vec<Option<Decoded>> = pictures.into_iter().map(Some).collect();
+        let items = data
+            .into_iter()
+            .map(|item| Item {
+                picture: find_picture(item.b64_json, item.url, &mut pictures),
+                revised_prompt: item.revised_prompt.or_else(|| frame.revised_prompt.clone()),
+            })
+            .collect();
+        Ok(Answer {
+            items,
+            usage: frame.usage,
         })
+    }
+}
+
+fn find_picture(
+    number: Option<String>,
+    url: Option<String>,
+    pictures: &mut [Option<Decoded>],
+) -> Picture {
+    let number = number.and_then(|number| number.parse::<usize>().ok());
+    let decoded = number.and_then(|number| pictures.get_mut(number)?.take());
+    match (decoded, url) {
+        (Some(Decoded::Bytes(bytes)), Some(url)) if bytes.is_empty() => Picture::At(url),
+        (Some(Decoded::Bytes(bytes)), _) => Picture::Inline(bytes),
+        (Some(Decoded::NoBase64), _) => {
+            Picture::Unusable(malformed("a picture in it is not base64"))
+        }
+        (None, Some(url)) => Picture::At(url),
+        (None, None) => Picture::Unusable(malformed("a picture has neither b64_json nor url")),
+    }
+}
+
+fn malformed(reason: &'static str) -> UpstreamError {
+    UpstreamError::Malformed { reason }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pictures(body: &str) -> Vec<(Option<Vec<u8>>, Option<String>)> {
-        let answer = parse(body.as_bytes()).unwrap();
-        answer
-            .items
-            .into_iter()
-            .map(|item| match item.picture {
-                Picture::Inline(bytes) => (Some(bytes), item.revised_prompt),
-                Picture::At(url) => (Some(url.into_bytes()), item.revised_prompt),
-                Picture::Unusable(_) => (None, item.revised_prompt),
-            })
-            .collect()
-    }
-
-    #[test]
-    fn pictures_come_inline_or_by_address() {
-        let body = r#"{"created":1,"new":{},"data":[{"b64_json":"aGk="},{"b64_json":"aGk","revised_prompt":"r"},
-            {"b64_json":"data:image/png;base64,aGk="},{"url":"https://x/y"}],"revised_prompt":"top"}"#;
-        let top = Some("top".to_owned());
-        assert_eq!(
-            pictures(body),
-            [
-                (Some(b"hi".to_vec()), top.clone()),
-                (Some(b"hi".to_vec()), Some("r".to_owned())),
-                (Some(b"hi".to_vec()), top.clone()),
-                (Some(b"https://x/y".to_vec()), top),
-            ]
-        );
-    }
-
-    #[test]
-    fn one_unusable_picture_spoils_no_other() {
-        let body = r#"{"data":[{"b64_json":"!!"},{},{"b64_json":"aGk="}]}"#;
-        let hi = Some(b"hi".to_vec());
-        assert_eq!(pictures(body), [(None, None), (None, None), (hi, None)]);
-    }
-
-    #[test]
-    fn answers_without_a_picture_are_malformed() {
-        for body in [
-            "",
-            "<html>",
-            "[]",
-            "{}",
-            r#"{"data":null}"#,
-            r#"{"data":[]}"#,
-            r#"{"data":[{"b64_json":7}]}"#,
-            r#"{"data":[{"b64_json":"aGk="}"#,
-        ] {
-            assert!(
-                matches!(parse(body.as_bytes()), Err(UpstreamError::Malformed { .. })),
-                "{body}"
-            );
-        }
-    }
-}
+mod tests;

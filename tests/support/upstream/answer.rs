@@ -19,6 +19,7 @@ pub struct Answer {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Delivery {
     pub(super) gate: Option<Gate>,
+    pub(super) body_gate: Option<(usize, Gate)>,
     pub(super) delay: Option<Duration>,
     pub(super) drip: Option<(usize, Duration)>,
     pub(super) length: Length,
@@ -129,6 +130,12 @@ impl Answer {
     /// Sends the answer only when the gate is open.
     pub fn held_by(mut self, gate: &Gate) -> Answer {
         self.delivery.gate = Some(gate.clone());
+        self
+    }
+
+    /// Sends the head and so many bytes of the body at once, and the rest when the gate is open.
+    pub fn paused_after(mut self, sent_bytes: usize, gate: &Gate) -> Answer {
+        self.delivery.body_gate = Some((sent_bytes, gate.clone()));
         self
     }
 

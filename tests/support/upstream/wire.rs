@@ -163,7 +163,13 @@ async fn send(
         return Ok(Connection::KeptAlive);
     }
     let cut_after = delivery.cut_after.unwrap_or(usize::MAX);
-    let body = &answer.body[..answer.body.len().min(cut_after)];
+    let mut body = &answer.body[..answer.body.len().min(cut_after)];
+    if let Some((sent_bytes, gate)) = &delivery.body_gate {
+        let (first, rest) = body.split_at(body.len().min(*sent_bytes));
+        send_piece(first, delivery.length, writer).await?;
+        gate.wait().await;
+        body = rest;
+    }
     let (piece_bytes, pause) = match delivery.drip {
         Some((piece_bytes, pause)) => (piece_bytes, Some(pause)),
         None => (body.len().max(1), None),

@@ -1,0 +1,127 @@
+//! How pictures wait for memory, and what becomes of those that cannot.
+
+use crate::{
+    service::{Service, open},
+    upstream::{Answer, Gate, Upstream, picture},
+};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const MEBIBYTE: usize = 1024 * 1024;
+
+/// The least that the setting allows.
+const SMALL_MEMORY: (&str, &str) = ("IMAGE_MEMORY_MB", "16");
+
+fn url(answer: &Value) -> String {
+    answer["imageList"][0]["url"].as_str().unwrap().to_owned()
+}
+
+/// Calls that took memory from each other bit by bit would all wait in the end.
+#[tokio::test]
+async fn pictures_that_do_not_fit_together_are_stored_one_after_the_other() {
+    let upstream = Upstream::start().await;
+    let large = picture::padded_png(64, 64, 9 * MEBIBYTE);
+    upstream.always_with({
+        let large = large.clone();
+        move |_| Answer::image(large.clone()).chunked()
+    });
+    let settings = [("OPENAI_IMAGE_MODEL", "dall-e-3"), SMALL_MEMORY];
+    let service = Service::over(&upstream, &settings).await;
+    let bodies = [1, 4, 1, 2, 1].map(|n| json!({"prompt": "a", "n": n}));
+    let requests = bodies.iter().map(|body| service.generate(body));
+    let answers = futures_util::future::join_all(requests).await;
+    for (answer, wanted) in answers.iter().zip([1, 4, 1, 2, 1]) {
+        let list = answer.json()["imageList"].as_array().map(Vec::len);
+        assert_eq!(
+            (answer.status, list),
+            (200, Some(wanted)),
+            "{}",
+            answer.text()
+        );
+    }
+    let stored = open(&url(&answers[0].json())).await;
+    assert!(stored.body == large, "the very bytes are stored");
+}
+
+#[tokio::test]
+async fn nothing_is_paid_while_there_is_no_memory_for_it() {
+    let upstream = Upstream::start().await;
+    let gate = Gate::closed();
+    let large = picture::padded_png(64, 64, 14 * MEBIBYTE);
+    upstream.push(Answer::image(large).paused_after(1000, &gate));
+    let base_url = upstream.base_url();
+    let settings = [("OPENAI_BASE_URL", base_url.as_str()), SMALL_MEMORY];
+    let service = Service::start_with(&settings, |config| {
+        config.operations.longest_queue_time = Duration::from_millis(50);
+    })
+    .await;
+    let body = json!({"prompt": "a"});
+    let others = async {
+        let (mut paid, give_up) = (1, Instant::now() + Duration::from_secs(20));
+        loop {
+            let answer = service.generate(&body).await;
+            if answer.status != 200 {
+                answer.assert_problem(429, "too_many_generations");
+                break;
+            }
+            paid += 1;
+            assert!(
+                Instant::now() < give_up,
+                "the large picture takes no memory"
+            );
+        }
+        assert_eq!(upstream.requests_to("/images/generations").len(), paid);
+        gate.open();
+    };
+    let (first, ()) = tokio::join!(service.generate(&body), others);
+    assert_eq!(first.status, 200, "{}", first.text());
+}
+
+/// An answer that finds no memory holds up the upstream and not the process: when memory is free
+/// again it is read on, and the time that it waited for us is not held against it.
+#[tokio::test]
+async fn an_answer_that_waits_for_memory_is_not_lost_to_its_deadline() {
+    let upstream = Upstream::start().await;
+    let gate = Gate::closed();
+    let large = picture::padded_png(64, 64, 14 * MEBIBYTE);
+    upstream.always(Answer::image(large).paused_after(1000, &gate));
+    // The first has most of the memory, the second the overdraft, and the third has to wait.
+    let service = Service::over(&upstream, &[("IMAGE_MEMORY_MB", "24")]).await;
+    let body = json!({"prompt": "a"});
+    let third = async {
+        upstream
+            .wait_for_requests_to("/images/generations", 2)
+            .await;
+        let hurried = json!({"prompt": "a", "timeoutMs": 1000});
+        let mut third = Box::pin(service.generate(&hurried));
+        let longer = Duration::from_millis(1500);
+        let early = tokio::time::timeout(longer, third.as_mut()).await;
+        gate.open();
+        match early {
+            Ok(answer) => panic!("it did not wait: {}", answer.text()),
+            Err(_) => third.await,
+        }
+    };
+    let answers = tokio::join!(service.generate(&body), service.generate(&body), third);
+    for answer in [answers.0, answers.1, answers.2] {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_in_base64_is_the_stored_picture() {
+    let upstream = Upstream::start().await;
+    let large = picture::padded_png(64, 64, 3 * MEBIBYTE + 1);
+    upstream.always(Answer::image(large.clone()));
+    let service = Service::over(&upstream, &[]).await;
+    let body = json!({"prompt": "a", "response_format": "b64_json"});
+    let answer = service.generate(&body).await;
+    assert_eq!(
+        answer.header("content-length"),
+        answer.body.len().to_string()
+    );
+    let json = answer.json();
+    let text = json["imageList"][0]["b64_json"].as_str().unwrap();
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    assert!(BASE64_STANDARD.decode(text).unwrap() == large);
+}
