@@ -59,9 +59,11 @@ impl Faulty {
             images_container: azurite::new_container("images"),
             state_container: azurite::new_container("state"),
             request_timeout: Duration::from_secs(20),
+            longest_put: Duration::from_secs(60),
             retries: RetrySettings {
                 max_retries: 3,
                 first_delay: Duration::from_millis(1),
+                ..RetrySettings::default()
             },
         };
         let store = AzureStore::new(settings, http).unwrap();
