@@ -12,6 +12,8 @@ mod faulty_account;
 mod account;
 #[path = "storage/conformance.rs"]
 mod conformance;
+#[path = "storage/directory.rs"]
+mod directory;
 #[path = "storage/faults.rs"]
 mod faults;
 #[path = "storage/signatures.rs"]

@@ -155,6 +155,21 @@ async fn a_large_blob_is_judged_block_by_block() {
 }
 
 #[tokio::test]
+async fn all_requests_of_a_write_share_its_time() {
+    let account = Account::start_with(|settings| {
+        settings.longest_put = Duration::from_secs(1); // and three eighths for three blocks
+    })
+    .await;
+    account.always(Step::Block, Fault::Slow(Duration::from_millis(700)));
+    let error = account.create("a.png", LARGE).await.unwrap_err();
+    assert!(
+        cause(&error).contains("before the time was over"),
+        "{error:?}"
+    );
+    assert_eq!(account.names().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn the_account_says_how_long_to_wait_within_limits() {
     let account = Account::start().await;
     let busy = || Fault::refused(503, "ServerBusy");

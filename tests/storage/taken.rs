@@ -67,6 +67,7 @@ async fn a_replacing_write_may_be_repeated() {
     for (step, size) in WRITES {
         let name = format!("{step:?}.png");
         account.create(&name, size).await.unwrap();
+        account.heal(); // forgets what it has seen
         let new = content("new", size);
         account.script(step, [Fault::AnswerLost]);
         let replacing = blob(new.clone());
@@ -76,6 +77,12 @@ async fn a_replacing_write_may_be_repeated() {
         put.await.unwrap();
         let found = account.store.get(Container::Images, &name);
         assert!(found.await.unwrap().bytes == new);
+        let blocks = match step {
+            Step::Block => 4,
+            Step::Commit => 3, // they are taken from the blob that has them by then
+            _ => 0,
+        };
+        assert_eq!(account.seen(Step::Block), blocks, "{step:?}");
     }
 }
 
@@ -83,11 +90,14 @@ async fn a_replacing_write_may_be_repeated() {
 async fn two_writers_of_one_large_name_do_not_mix_their_blocks() {
     let account = Account::start().await;
     let (first, second) = (content("a", LARGE), content("b", LARGE));
+    // The first list is taken when the blocks of both are there.
+    let slow = [1, 2].map(|seconds| Fault::Slow(Duration::from_secs(seconds)));
+    account.script(Step::Commit, slow);
     let put = |bytes| {
-        let put = account
+        let new = blob(bytes);
+        account
             .store
-            .put(Container::Images, "one.png", blob(bytes), PutMode::Create);
-        async { put.await }
+            .put(Container::Images, "one.png", new, PutMode::Create)
     };
     let outcomes = tokio::join!(put(first.clone()), put(second.clone()));
     let winner = match outcomes {

@@ -133,6 +133,11 @@ impl FaultyAccount {
         self.locked().seen.get(&step).copied().unwrap_or_default()
     }
 
+    /// How many scripted faults nothing has met yet.
+    pub fn unmet(&self) -> usize {
+        self.locked().next.values().map(VecDeque::len).sum()
+    }
+
     /// `http://127.0.0.1:PORT/devstoreaccount1`.
     pub fn endpoint(&self) -> String {
         format!("http://{}/{}", self.address, azurite::ACCOUNT)
