@@ -7,7 +7,7 @@ use crate::{
 use bytes::Bytes;
 use std::{ops::Deref, time::Duration};
 use visionary::storage::{
-    BlobStore, Container, ListQuery, Metadata, NewBlob, PutMode, StorageError,
+    BlobPage, BlobStore, Container, ListQuery, Metadata, NewBlob, PutMode, StorageError,
     azure::{AzureSettings, AzureStore, RetrySettings},
 };
 
@@ -103,12 +103,16 @@ impl Account {
         }
     }
 
+    /// Lists everything.
+    pub async fn list(&self) -> Result<BlobPage, StorageError> {
+        let everything = ListQuery::default();
+        self.store.list(Container::Images, &everything).await
+    }
+
     /// The names of all blobs but the first.
     pub async fn names(&self) -> Vec<String> {
-        let everything = ListQuery::default();
-        let list = self.store.list(Container::Images, &everything);
-        let items = list.await.unwrap().items;
-        let names = items.into_iter().map(|item| item.name);
+        let names = self.list().await.unwrap().items.into_iter();
+        let names = names.map(|item| item.name);
         names.filter(|name| name != "first.png").collect()
     }
 }

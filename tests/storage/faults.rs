@@ -188,14 +188,18 @@ async fn the_account_says_how_long_to_wait_within_limits() {
 #[tokio::test]
 async fn a_clock_that_is_off_is_named_as_the_reason() {
     let account = Account::start().await;
+    let steps = WRITES.into_iter().chain([(Step::List, 0)]);
     for (minutes, side) in [(20, "behind"), (-20, "ahead of")] {
-        for (step, size) in WRITES {
+        for (step, size) in steps.clone() {
             account.heal();
             let theirs = OffsetDateTime::now_utc() + time::Duration::minutes(minutes);
             let date = theirs.format(&Rfc2822).unwrap().replace("+0000", "GMT");
             let refused = Fault::refused(403, "AuthenticationFailed").header("date", &date);
             account.always(step, refused);
-            let error = account.create("a.png", size).await.unwrap_err();
+            let error = match step {
+                Step::List => account.list().await.unwrap_err(),
+                _ => account.create("a.png", size).await.unwrap_err(),
+            };
             assert!(matches!(error, StorageError::Denied { .. }), "{error:?}");
             let cause = cause(&error);
             let (_, rest) = cause.split_once("this machine's clock is ").expect(&cause);

@@ -1,5 +1,5 @@
 //! Azurite behind a proxy that has the faults of an account, of its front, and of the network
-//! before it, each at a chosen step of a write.
+//! before it, each at a chosen step.
 #![allow(dead_code)] // each test binary uses its own part
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a broken double must stop its test
 
@@ -21,7 +21,7 @@ use std::{
 };
 use tokio::task::AbortHandle;
 
-/// A kind of request in the course of a write.
+/// A kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Put Blob.
@@ -34,6 +34,8 @@ pub enum Step {
     Look,
     /// Create Container.
     Container,
+    /// List Blobs.
+    List,
 }
 
 /// What becomes of a request.
@@ -168,6 +170,7 @@ fn step_of(request: &Request) -> Option<Step> {
         "PUT" if asks("restype=container") => Some(Step::Container),
         "PUT" => Some(Step::Blob),
         "HEAD" => Some(Step::Look),
+        "GET" if asks("comp=list") => Some(Step::List),
         _ => None,
     }
 }
