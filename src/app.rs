@@ -153,7 +153,7 @@ type Store = (Arc<dyn BlobStore>, Option<Arc<DirectoryStore>>);
 fn open_store(config: &StorageConfig, http: &reqwest::Client) -> Result<Store, StartError> {
     match config {
         StorageConfig::Azure(settings) => {
-            let store = AzureStore::new(settings.clone(), http.clone());
+            let store = AzureStore::new(settings.as_ref().clone(), http.clone());
             Ok((Arc::new(store.map_err(StartError::AccountKey)?), None))
         }
         StorageConfig::Directory(settings) => {

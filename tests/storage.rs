@@ -5,10 +5,18 @@
 
 #[path = "support/azurite.rs"]
 mod azurite;
+#[path = "support/faulty_account.rs"]
+mod faulty_account;
 
+#[path = "storage/account.rs"]
+mod account;
 #[path = "storage/conformance.rs"]
 mod conformance;
-#[path = "storage/repeats.rs"]
-mod repeats;
+#[path = "storage/directory.rs"]
+mod directory;
+#[path = "storage/faults.rs"]
+mod faults;
 #[path = "storage/signatures.rs"]
 mod signatures;
+#[path = "storage/taken.rs"]
+mod taken;

@@ -18,14 +18,18 @@ const CONNECTION_STRING: &str = "AZURE_STORAGE_CONNECTION_STRING";
 const BLOB_ENDPOINT: &str = "AZURE_STORAGE_BLOB_ENDPOINT";
 const STORAGE_DIR: &str = "STORAGE_DIR";
 
-/// A put of the largest image over a slow line, with room to spare.
+/// The largest body that goes in one request, 8 MiB, over a line of 2.5 Mbit/s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Long enough for two requests that are never answered and for a container that is being
+/// deleted, short enough for a caller who has waited for the image before.
+const LONGEST_PUT: Duration = Duration::from_secs(75);
 
 /// Where images are kept.
 #[derive(Debug, Clone)]
 pub enum StorageConfig {
     /// An Azure storage account or Azurite.
-    Azure(AzureSettings),
+    Azure(Box<AzureSettings>),
     /// A folder.
     Directory(DirectorySettings),
 }
@@ -64,15 +68,16 @@ pub(super) fn read(
     if SharedKey::from_base64(&account, key.expose_secret()).is_err() {
         reader.problem(ACCOUNT_KEY[0], "is not base64");
     }
-    Some(StorageConfig::Azure(AzureSettings {
+    Some(StorageConfig::Azure(Box::new(AzureSettings {
         account,
         key,
         endpoint: reader.url(BLOB_ENDPOINT).unwrap_or(endpoint),
         images_container,
         state_container,
         request_timeout: REQUEST_TIMEOUT,
+        longest_put: LONGEST_PUT,
         retries: RetrySettings::default(),
-    }))
+    })))
 }
 
 fn read_connection_string(reader: &mut Reader<'_>) -> Option<Account> {

@@ -7,7 +7,9 @@ mod failure;
 mod list_xml;
 mod name;
 mod pipeline;
+mod retry;
 mod transport;
+mod upload;
 
 use super::{
     BlobPage, BlobStore, Container, ListQuery, NewBlob, PutMode, SignedResource, StorageError,
@@ -17,21 +19,25 @@ use crate::sas::{
     self, SasProtocol, SasResource, SasTerms, SharedKey, account_sas, encode_blob_path, service_sas,
 };
 use async_trait::async_trait;
-use azure_core::request_options::{IfMatchCondition, Metadata as AzureMetadata};
 use azure_storage::{CloudLocation, StorageCredentials};
-use azure_storage_blobs::prelude::{BlobClient, ClientBuilder, ContainerClient};
+use azure_storage_blobs::prelude::{ClientBuilder, ContainerClient};
 use failure::{error_code, map_error};
 use futures_util::StreamExt;
 use name::check_name;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use time::OffsetDateTime;
+use upload::Upload;
 use url::Url;
 
 pub use connection_string::{InvalidConnectionString, parse_connection_string};
 
-/// Marks each write, so that a repeated one knows its own blob (see [`AzureStore::put`]).
+/// Marks each write, so that a repeated one knows its own blob (see [`upload`]).
 const WRITE_ID: &str = "writeid";
+
+/// More than any blob has: it is read in one request. Pieces of a blob that was replaced meanwhile
+/// would not fit together, and for a small last piece the crate wants a checksum that Azurite lacks.
+const WHOLE_BLOB: u64 = 1 << 40;
 
 /// Which account, with which key.
 #[derive(Debug, Clone)]
@@ -47,27 +53,39 @@ pub struct AzureSettings {
     pub images_container: String,
     /// Container of the program's memory.
     pub state_container: String,
-    /// How long one request may take.
+    /// How long one request may take, its body and its answer included. A large blob goes up
+    /// in several.
     pub request_timeout: Duration,
-    /// How often a failed request is sent again, and how long to wait before the first time.
+    /// How long storing a blob may take with all repetitions and waits; each block of a large
+    /// one adds an eighth.
+    pub longest_put: Duration,
+    /// How failed requests are sent again.
     pub retries: RetrySettings,
 }
 
 /// How failed requests to the account are repeated.
 #[derive(Debug, Clone, Copy)]
 pub struct RetrySettings {
-    /// At most so many repetitions.
+    /// At most so many repetitions of one request.
     pub max_retries: u32,
     /// Wait before the first; doubled each time.
     pub first_delay: Duration,
+    /// The longest wait that the account can ask for (`Retry-After`).
+    pub longest_wait: Duration,
+    /// Wait between attempts to write while the container is being deleted. These have no
+    /// number: they end with the time for the whole write.
+    pub container_delay: Duration,
 }
 
 impl Default for RetrySettings {
-    /// The crate's own default, 8 retries over a minute, is too long for a waiting caller.
+    /// For a caller who waits. A deleted container is in the way for 30 s at least
+    /// (<https://learn.microsoft.com/rest/api/storageservices/delete-container#remarks>).
     fn default() -> Self {
         Self {
             max_retries: 3,
             first_delay: Duration::from_millis(200),
+            longest_wait: Duration::from_secs(20),
+            container_delay: Duration::from_secs(5),
         }
     }
 }
@@ -125,61 +143,6 @@ impl AzureStore {
             Container::State => &self.state,
         }
     }
-
-    async fn try_put(
-        &self,
-        blob: &BlobClient,
-        new: &NewBlob,
-        mode: PutMode,
-    ) -> Result<(), StorageError> {
-        let write_id = uuid::Uuid::new_v4().simple().to_string();
-        let mut metadata = AzureMetadata::new();
-        for (name, value) in &new.metadata {
-            metadata.insert(name.clone(), value.clone());
-        }
-        metadata.insert(WRITE_ID, write_id.clone());
-        let put = blob
-            .put_block_blob(new.bytes.clone())
-            .content_type(new.content_type.clone())
-            .content_disposition("inline")
-            .metadata(metadata);
-        let put = match mode {
-            PutMode::Create => put.if_match(IfMatchCondition::NotMatch("*".to_owned())),
-            PutMode::Overwrite => put,
-        };
-        match put.await {
-            Ok(_) => Ok(()),
-            Err(error) if error_code(&error) == Some("BlobAlreadyExists") => {
-                self.already_exists(blob, &write_id).await
-            }
-            Err(error) => Err(map_error("write a blob", error)),
-        }
-    }
-
-    /// A write whose answer was lost is sent again and then meets its own blob: no conflict.
-    async fn already_exists(&self, blob: &BlobClient, write_id: &str) -> Result<(), StorageError> {
-        match blob.get_properties().await {
-            Ok(found) => {
-                let found = found.blob.metadata.unwrap_or_default();
-                match found.get(WRITE_ID) {
-                    Some(id) if id == write_id => Ok(()),
-                    _ => Err(StorageError::AlreadyExists),
-                }
-            }
-            // Taking it for somebody else's would store the same image twice.
-            Err(error) => Err(map_error("look at a blob", error)),
-        }
-    }
-}
-
-impl KnownContainer {
-    async fn create(&self) -> Result<(), StorageError> {
-        match self.client.create().await {
-            Ok(()) => Ok(()),
-            Err(error) if error_code(&error) == Some("ContainerAlreadyExists") => Ok(()),
-            Err(error) => Err(map_error("make the container", error)),
-        }
-    }
 }
 
 #[async_trait]
@@ -192,22 +155,17 @@ impl BlobStore for AzureStore {
         mode: PutMode,
     ) -> Result<(), StorageError> {
         check_name(name)?;
-        let container = self.container(container);
-        let client = container.client.blob_client(name);
-        match self.try_put(&client, &blob, mode).await {
-            Err(StorageError::NotFound) => {
-                // The container is missing: the first write ever, or somebody deleted it.
-                container.create().await?;
-                self.try_put(&client, &blob, mode).await
-            }
-            other => other,
-        }
+        let container = &self.container(container).client;
+        let longest = self.settings.longest_put;
+        Upload::new(container, name, &blob, mode, longest)
+            .run()
+            .await
     }
 
     async fn get(&self, container: Container, name: &str) -> Result<StoredBlob, StorageError> {
         check_name(name)?;
         let client = self.container(container).client.blob_client(name);
-        let mut chunks = client.get().into_stream();
+        let mut chunks = client.get().chunk_size(WHOLE_BLOB).into_stream();
         let mut bytes = Vec::new();
         let mut properties = None;
         while let Some(chunk) = chunks.next().await {

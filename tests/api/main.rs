@@ -5,12 +5,15 @@
 
 #[path = "../support/azurite.rs"]
 mod azurite;
+#[path = "../support/faulty_account.rs"]
+mod faulty_account;
 #[path = "../support/frontend.rs"]
 mod frontend;
 #[path = "../support/upstream.rs"]
 mod upstream;
 
 mod bounded_memory;
+mod account_faults;
 mod files;
 mod generate_image;
 mod generate_sas_token;

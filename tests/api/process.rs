@@ -2,6 +2,8 @@
 
 use crate::{
     azurite,
+    faulty_account::{Fault, FaultyAccount, Step},
+    generate_image::base64_decode,
     service::{Answer, client},
     upstream::{self, Gate, Upstream, picture},
 };
@@ -219,6 +221,67 @@ async fn paid_work_that_fails_with_nobody_waiting_is_in_the_log() {
     assert!(
         printed.contains("a generation failed after its caller had gone"),
         "{printed}"
+    );
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_in_the_log() {
+    let (upstream, account) = (Upstream::start().await, FaultyAccount::start().await);
+    let refused = Fault::refused(403, "AuthenticationFailed");
+    let refused = refused.header("date", "Thu, 01 Jan 2026 00:00:00 GMT");
+    account.always(Step::Blob, refused);
+    let (base_url, connection) = (upstream.base_url(), account.connection_string());
+    let settings = [
+        ("PORT", "0"),
+        ("AZURE_STORAGE_CONNECTION_STRING", connection.as_str()),
+        ("OPENAI_BASE_URL", &base_url),
+    ];
+    let running = Running::start(program(&settings)).await;
+    let request = client().post(format!("{}/api/generateImage", running.base));
+    let answer = Answer::of(request.body("{\"prompt\":\"paid\"}")).await;
+    answer.assert_problem(502, "storage_error");
+    running.signal("-TERM");
+    let printed = running.end().await.1;
+    assert!(printed.contains("this machine's clock is "), "{printed}");
+    assert!(printed.contains(" s ahead of the account's"), "{printed}");
+}
+
+/// A limit on the size of files is what a full disk is to a process: the write breaks off in the
+/// middle of an image.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_disk_that_is_full_in_mid_write_leaves_no_half_image() {
+    let upstream = Upstream::start().await;
+    let picture = picture::padded_png(64, 64, 300_000);
+    upstream.push(upstream::Answer::image(picture.clone()));
+    let folder = tempfile::tempdir().unwrap();
+    let base_url = upstream.base_url();
+    let mut command = Command::new("sh");
+    let limited = "trap '' XFSZ; ulimit -f 200; exec \"$0\""; // blocks of 512 or 1024 bytes
+    command
+        .args(["-c", limited, env!("CARGO_BIN_EXE_visionary")])
+        .env_clear()
+        .envs([("PORT", "0"), ("OPENAI_BASE_URL", &base_url)])
+        .env("STORAGE_DIR", folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let running = Running::start(command).await;
+    let generate = || {
+        let request = client().post(format!("{}/api/generateImage", running.base));
+        Answer::of(request.body("{\"prompt\":\"paid\"}"))
+    };
+    let problem = generate().await.assert_problem(502, "storage_error");
+    assert_eq!(base64_decode(&problem["b64_json"]), picture);
+    let list = || Answer::of(client().get(format!("{}/api/getImages", running.base)));
+    assert_eq!(list().await.json()["imageUrls"], serde_json::json!([]));
+    let incoming = std::fs::read_dir(folder.path().join("incoming"));
+    assert_eq!(incoming.unwrap().count(), 0);
+    assert_eq!(generate().await.status, 200, "a small one has room");
+    assert_eq!(
+        list().await.json()["imageUrls"].as_array().unwrap().len(),
+        1
     );
 }
 

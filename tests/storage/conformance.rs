@@ -35,9 +35,11 @@ fn account() -> Fresh {
         images_container: azurite::new_container("images"),
         state_container: azurite::new_container("state"),
         request_timeout: Duration::from_secs(20),
+        longest_put: Duration::from_secs(60),
         retries: RetrySettings {
             max_retries: 2,
             first_delay: Duration::from_millis(1),
+            ..RetrySettings::default()
         },
     };
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -297,7 +299,9 @@ async fn a_list_of_one_level_names_folders(store: &dyn BlobStore) {
 }
 
 async fn large_and_empty_blobs_come_back_whole(store: &dyn BlobStore) {
-    let large: Vec<u8> = (0..5_000_000u32).map(|index| (index % 251) as u8).collect();
+    let large: Vec<u8> = (0..20_000_000u32)
+        .map(|index| (index % 251) as u8)
+        .collect();
     for (name, content) in [("large", Bytes::from(large)), ("empty", Bytes::new())] {
         let new = NewBlob {
             bytes: content.clone(),

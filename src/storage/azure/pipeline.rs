@@ -1,65 +1,43 @@
-//! How requests reach the account: what Microsoft's pipeline is told (transport, retries,
+//! How requests reach the account: what Microsoft's pipeline is told (transport, repetitions,
 //! `Cache-Control`), and the list request, which goes around it.
 
-use super::{AzureSettings, RetrySettings, failure::map_status, list_xml, own_terms, transport};
+use super::{
+    AzureSettings,
+    failure::Refusal,
+    list_xml, own_terms,
+    retry::{Retries, delay, pass_on},
+    transport,
+};
 use crate::{
     sas::{SasProtocol, SasResource, SharedKey, VERSION, service_sas},
     storage::{BlobPage, ListDepth, ListQuery, StorageError},
 };
 use async_trait::async_trait;
 use azure_core::{
-    ClientOptions, Context, Policy, PolicyResult, Request, RetryOptions, RetryPolicy,
-    TransportOptions,
+    ClientOptions, Context, Policy, PolicyResult, Request, RetryOptions, TransportOptions,
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use time::OffsetDateTime;
 
 /// Names are unique and never written again, so what a browser has it may keep.
 const CACHE_CONTROL: &str = "private, max-age=31536000, immutable";
-
-/// A `Retry-After` beyond this is not worth a waiting caller's time.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) fn client_options(http: &reqwest::Client, settings: &AzureSettings) -> ClientOptions {
     let transport = transport::SharedTransport {
         http: http.clone(),
         timeout: settings.request_timeout,
     };
-    let mut options = ClientOptions::new(TransportOptions::new(Arc::new(transport)))
-        .retry(RetryOptions::custom(Arc::new(Retries(settings.retries))));
+    let retries = Retries {
+        settings: settings.retries,
+        longest_call: settings.longest_put,
+    };
+    let mut options =
+        ClientOptions::new(TransportOptions::new(Arc::new(transport))).retry(RetryOptions::none());
     options
         .per_call_policies_mut()
         .push(Arc::new(BlobCacheControl));
+    options.per_retry_policies_mut().push(Arc::new(retries));
     options
-}
-
-/// Few retries with bounded waits.
-#[derive(Debug)]
-struct Retries(RetrySettings);
-
-#[async_trait]
-impl RetryPolicy for Retries {
-    fn is_expired(&self, _since_start: Duration, retry_count: u32) -> bool {
-        retry_count >= self.0.max_retries
-    }
-
-    fn sleep_duration(&self, retry_count: u32) -> Duration {
-        delay(&self.0, retry_count)
-    }
-
-    async fn wait(
-        &self,
-        _error: &azure_core::Error,
-        retry_count: u32,
-        retry_after: Option<Duration>,
-    ) {
-        let asked = retry_after.unwrap_or_default().min(LONGEST_WAIT);
-        tokio::time::sleep(self.sleep_duration(retry_count).max(asked)).await;
-    }
-}
-
-/// The wait before retry number `retry_count`, counted from 1.
-fn delay(settings: &RetrySettings, retry_count: u32) -> Duration {
-    settings.first_delay * 2u32.saturating_pow(retry_count.saturating_sub(1))
 }
 
 /// Adds the header that the crate's builders have no method for. It stands before the signing
@@ -75,21 +53,19 @@ impl Policy for BlobCacheControl {
         request: &mut Request,
         next: &[Arc<dyn Policy>],
     ) -> PolicyResult {
-        let writes_a_blob = request
-            .headers()
-            .get_optional_str(&azure_core::headers::BLOB_TYPE)
-            .is_some();
-        if writes_a_blob {
+        if makes_a_blob(request) {
             request.insert_header("x-ms-blob-cache-control", CACHE_CONTROL);
         }
-        match next {
-            [first, rest @ ..] => first.send(context, request, rest).await,
-            [] => Err(azure_core::Error::message(
-                azure_core::error::ErrorKind::Other,
-                "the pipeline ends without a transport",
-            )),
-        }
+        pass_on(context, request, next).await
     }
+}
+
+/// Put Blob has a blob type, Put Block List has none.
+fn makes_a_blob(request: &Request) -> bool {
+    let blob_type = &azure_core::headers::BLOB_TYPE;
+    let commits_blocks = |(name, value)| name == "comp" && value == "blocklist";
+    request.headers().get_optional_str(blob_type).is_some()
+        || request.url().query_pairs().any(commits_blocks)
 }
 
 /// Lists one page with a signature that allows just that. `None`: there is no such container.
@@ -144,8 +120,9 @@ async fn list_once(
         .map_err(passing)?;
     let status = response.status().as_u16();
     if status != 200 {
-        let code = response.headers().get("x-ms-error-code");
-        let error = map_status(STEP, status, code.and_then(|code| code.to_str().ok()));
+        let header = |name| response.headers().get(name)?.to_str().ok();
+        let refusal = Refusal::read(status, header, OffsetDateTime::now_utc());
+        let error = refusal.into_error(STEP);
         return Err(match status {
             408 | 429 | 502 | 503 | 504 => Failure::Passing(error),
             _ => Failure::Final(error),

@@ -1,0 +1,199 @@
+//! One blob on its way to the account: in one request, or in blocks and a list of them that
+//! makes the blob. Until that list is taken there is no blob; blocks that never get one are
+//! thrown away by the service after a week.
+
+use super::{
+    WRITE_ID,
+    failure::{error_code, is_not_found, map_error},
+    retry::Deadline,
+};
+use crate::storage::{NewBlob, PutMode, StorageError};
+use azure_core::{
+    Context,
+    error::Error,
+    request_options::{IfMatchCondition, Metadata as AzureMetadata},
+};
+use azure_storage_blobs::{
+    blob::{BlobBlockType, BlockList},
+    prelude::{BlobClient, ContainerClient},
+};
+use std::time::Duration;
+use tokio::time::Instant;
+
+const STEP: &str = "write a blob";
+
+/// Beyond this a blob goes up in blocks: a request has one time limit, and what breaks off is
+/// sent again from its start.
+const LARGEST_REQUEST: usize = 8 * 1024 * 1024;
+
+const BLOCK: usize = 4 * 1024 * 1024;
+
+/// How often everything is sent from the start: a container has to be made first, or somebody
+/// takes away the container or the blocks meanwhile.
+const ROUNDS: u32 = 3;
+
+/// A write of one blob, and all that it needs to know its own again.
+pub(super) struct Upload<'a> {
+    container: &'a ContainerClient,
+    client: BlobClient,
+    blob: &'a NewBlob,
+    mode: PutMode,
+    /// In the metadata, so that a write whose answer was lost knows its own blob, and in the
+    /// names of the blocks, so that two writers of one name do not mix theirs.
+    write_id: String,
+    context: Context,
+}
+
+/// What lies under a name that is taken.
+enum Found {
+    Ours,
+    SomebodyElses,
+    Nothing,
+}
+
+impl<'a> Upload<'a> {
+    /// Prepares a write that ends within `longest_put`, or an eighth of that more for each
+    /// block: a large blob may be slow as long as its blocks get through.
+    pub fn new(
+        container: &'a ContainerClient,
+        name: &str,
+        blob: &'a NewBlob,
+        mode: PutMode,
+        longest_put: Duration,
+    ) -> Self {
+        let blocks = match blob.bytes.len() {
+            0..=LARGEST_REQUEST => 0,
+            length => u32::try_from(length.div_ceil(BLOCK)).unwrap_or(u32::MAX),
+        };
+        let time = longest_put + (longest_put / 8).saturating_mul(blocks);
+        let mut context = Context::new();
+        context.insert(Deadline(Instant::now() + time));
+        Self {
+            container,
+            client: container.blob_client(name),
+            blob,
+            mode,
+            write_id: uuid::Uuid::new_v4().simple().to_string(),
+            context,
+        }
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// [`StorageError`], never [`StorageError::NotFound`].
+    pub async fn run(&self) -> Result<(), StorageError> {
+        let mut last = None;
+        for _ in 0..ROUNDS {
+            let Err(error) = self.send().await else {
+                return Ok(());
+            };
+            match error_code(&error) {
+                Some("BlobAlreadyExists" | "ConditionNotMet" | "InvalidBlockList")
+                    if self.mode == PutMode::Create =>
+                {
+                    match self.look().await? {
+                        Found::Ours => return Ok(()),
+                        Found::SomebodyElses => return Err(StorageError::AlreadyExists),
+                        Found::Nothing => {}
+                    }
+                }
+                Some("InvalidBlockList") => {}
+                _ if is_not_found(&error) => self.create_container().await?,
+                _ => return Err(map_error(STEP, error)),
+            }
+            last = Some(error);
+        }
+        let text = last.map_or_else(String::new, |error: Error| error.to_string());
+        Err(StorageError::failed(STEP, text))
+    }
+
+    async fn send(&self) -> azure_core::Result<()> {
+        match self.blob.bytes.len() {
+            0..=LARGEST_REQUEST => self.put_whole().await,
+            _ => self.put_blocks().await,
+        }
+    }
+
+    async fn put_whole(&self) -> azure_core::Result<()> {
+        let put = self
+            .client
+            .put_block_blob(self.blob.bytes.clone())
+            .content_type(self.blob.content_type.clone())
+            .content_disposition("inline")
+            .metadata(self.metadata())
+            .context(self.context.clone());
+        match self.mode {
+            PutMode::Create => put.if_match(only_if_new()).await.map(drop),
+            PutMode::Overwrite => put.await.map(drop),
+        }
+    }
+
+    async fn put_blocks(&self) -> azure_core::Result<()> {
+        let bytes = &self.blob.bytes;
+        let mut list = BlockList::default();
+        for (number, start) in (0..bytes.len()).step_by(BLOCK).enumerate() {
+            let id = format!("{}{number:06}", self.write_id); // all of one length, as is the rule
+            let block = bytes.slice(start..bytes.len().min(start + BLOCK));
+            let put = self.client.put_block(id.clone(), block);
+            put.context(self.context.clone()).await?;
+            // The latest of that name: a repeated list finds its blocks among the committed ones.
+            list.blocks.push(BlobBlockType::new_latest(id));
+        }
+        let commit = self
+            .client
+            .put_block_list(list)
+            .content_type(self.blob.content_type.clone())
+            .content_disposition("inline")
+            .metadata(self.metadata())
+            .context(self.context.clone());
+        match self.mode {
+            PutMode::Create => commit.if_match(only_if_new()).await.map(drop),
+            PutMode::Overwrite => commit.await.map(drop),
+        }
+    }
+
+    fn metadata(&self) -> AzureMetadata {
+        let mut metadata = AzureMetadata::new();
+        for (name, value) in &self.blob.metadata {
+            metadata.insert(name.clone(), value.clone());
+        }
+        metadata.insert(WRITE_ID, self.write_id.clone());
+        metadata
+    }
+
+    /// A write whose answer was lost is sent again and then meets its own blob: no conflict. A
+    /// failure here is not taken for somebody else's blob, which would store the image twice.
+    async fn look(&self) -> Result<Found, StorageError> {
+        let found = self.client.get_properties();
+        match found.context(self.context.clone()).await {
+            Ok(found) => {
+                let metadata = found.blob.metadata.unwrap_or_default();
+                Ok(match metadata.get(WRITE_ID) {
+                    Some(id) if *id == self.write_id => Found::Ours,
+                    _ => Found::SomebodyElses,
+                })
+            }
+            Err(error) if is_not_found(&error) => Ok(Found::Nothing),
+            Err(error) => Err(map_error("look at a blob", error)),
+        }
+    }
+
+    async fn create_container(&self) -> Result<(), StorageError> {
+        let create = self.container.create().context(self.context.clone());
+        match create.await {
+            Ok(()) => Ok(()),
+            Err(error) if error_code(&error) == Some("ContainerAlreadyExists") => Ok(()),
+            Err(error) => Err(match map_error("make the container", error) {
+                StorageError::NotFound => {
+                    StorageError::failed("make the container", "there is no such place")
+                }
+                error => error,
+            }),
+        }
+    }
+}
+
+fn only_if_new() -> IfMatchCondition {
+    IfMatchCondition::NotMatch("*".to_owned())
+}

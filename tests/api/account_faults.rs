@@ -1,0 +1,180 @@
+//! What an account with faults does to a paid image: it is stored once, or it is in the answer.
+
+use crate::{
+    azurite,
+    faulty_account::{Fault, FaultyAccount, Step},
+    generate_image::base64_decode,
+    service::{self, Service, open},
+    upstream::{Answer, Upstream, picture},
+};
+use serde_json::json;
+use std::time::Duration;
+use visionary::{config::StorageConfig, storage::azure::AzureSettings};
+
+/// A service whose provider gives this picture, over an account with faults.
+struct Paid {
+    picture: Vec<u8>,
+    account: FaultyAccount,
+    service: Service,
+    _upstream: Upstream,
+}
+
+impl Paid {
+    async fn start(picture: Vec<u8>, change: impl FnOnce(&mut AzureSettings)) -> Self {
+        let upstream = Upstream::start().await;
+        upstream.always(Answer::image(picture.clone()));
+        let account = FaultyAccount::start().await;
+        let (base_url, connection) = (upstream.base_url(), account.connection_string());
+        let [images, state] = ["images", "state"].map(azurite::new_container);
+        let settings = [
+            ("OPENAI_BASE_URL", base_url.as_str()),
+            ("AZURE_STORAGE_CONNECTION_STRING", &connection),
+            ("IMAGES_CONTAINER", &images),
+            ("STATE_CONTAINER", &state),
+        ];
+        let service = Service::start_with(&settings, |config| {
+            if let StorageConfig::Azure(settings) = &mut config.storage {
+                settings.retries.container_delay = Duration::from_millis(5);
+                change(settings);
+            }
+        })
+        .await;
+        Self {
+            picture,
+            account,
+            service,
+            _upstream: upstream,
+        }
+    }
+
+    async fn small() -> Self {
+        Self::start(picture::png(40, 30).to_vec(), |_| {}).await
+    }
+
+    /// One that goes up in three blocks.
+    async fn large() -> Self {
+        let picture = picture::padded_png(64, 64, 9_000_000).to_vec();
+        Self::start(picture, |_| {}).await
+    }
+
+    async fn generate(&self) -> service::Answer {
+        self.service.generate(&json!({"prompt": "a red fox"})).await
+    }
+
+    /// The addresses of all images.
+    async fn listed(&self) -> Vec<String> {
+        let list = self.service.get("/api/getImages").await.json();
+        let images = list["imageUrls"].as_array().unwrap();
+        let urls = images.iter().map(|image| image["url"].as_str().unwrap());
+        urls.map(str::to_owned).collect()
+    }
+
+    /// Generates, and checks that the picture is stored whole, and once more than before.
+    async fn assert_stored(&self, case: &str) {
+        let before = self.listed().await.len();
+        let answer = self.generate().await;
+        assert_eq!(answer.status, 200, "{case}: {}", answer.text());
+        let listed = self.listed().await;
+        assert_eq!(listed.len(), before + 1, "{case}");
+        let stored = open(&listed[0]).await;
+        assert!(stored.body == self.picture, "{case}: not the picture");
+        assert_eq!(stored.header("content-type"), "image/png");
+    }
+
+    /// Generates, and checks that the answer has the picture and the gallery does not.
+    async fn assert_in_answer(&self, case: &str) {
+        let before = self.listed().await.len();
+        let answer = self.generate().await;
+        let problem = answer.assert_problem(502, "storage_error");
+        let picture = base64_decode(&problem["b64_json"]);
+        assert!(picture == self.picture, "{case}: not the picture");
+        assert_eq!(problem["contentType"], "image/png");
+        assert_eq!(self.listed().await.len(), before, "{case}");
+    }
+}
+
+fn being_deleted() -> Fault {
+    Fault::refused(409, "ContainerBeingDeleted")
+}
+
+#[tokio::test]
+async fn what_passes_costs_no_paid_image() {
+    let large = Paid::large().await;
+    for fault in [
+        Fault::refused(503, "ServerBusy"),
+        Fault::Reset,
+        Fault::AnswerLost,
+        being_deleted(),
+    ] {
+        let small = Paid::small().await; // in a container that is not there yet
+        for (paid, step) in [
+            (&small, Step::Container),
+            (&small, Step::Blob),
+            (&large, Step::Block),
+            (&large, Step::Commit),
+        ] {
+            paid.account.script(step, [fault.clone()]);
+            paid.assert_stored(&format!("{fault:?} at {step:?}")).await;
+            assert_eq!(paid.account.unmet(), 0, "{fault:?} at {step:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_no_account_takes_is_in_the_answer() {
+    let (small, large) = (Paid::small().await, Paid::large().await);
+    let faults = [
+        Fault::refused(503, "ServerBusy"),
+        Fault::refused(403, "AuthenticationFailed"),
+        Fault::Reset,
+        Fault::refused(403, "AuthorizationFailure"),
+        Fault::refused(409, "BlobImmutableDueToPolicy"),
+        Fault::refused(412, "LeaseIdMissing"),
+        Fault::refused(404, "ContainerNotFound"),
+    ];
+    for (paid, step, faults) in [
+        (&small, Step::Container, &faults[..]),
+        (&small, Step::Blob, &faults),
+        (&large, Step::Block, &faults[..3]),
+        (&large, Step::Commit, &faults[..3]),
+    ] {
+        for fault in faults {
+            paid.account.always(step, fault.clone());
+            let case = format!("{fault:?} at {step:?}");
+            paid.assert_in_answer(&case).await;
+            assert!(paid.account.seen(step) > 0, "{case}");
+        }
+        paid.account.heal();
+        paid.assert_stored("healed").await;
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_hangs_or_deletes_its_container_is_waited_for_in_bounds() {
+    for fault in [Fault::Silent, being_deleted()] {
+        let picture = picture::small_png().to_vec();
+        let paid = Paid::start(picture, |settings| {
+            settings.request_timeout = Duration::from_secs(1);
+            settings.longest_put = Duration::from_secs(3);
+        })
+        .await;
+        paid.account.script(Step::Blob, [fault.clone()]);
+        paid.assert_stored(&format!("{fault:?}")).await;
+        paid.account.always(Step::Blob, fault.clone());
+        paid.assert_in_answer(&format!("{fault:?}")).await;
+    }
+}
+
+/// One that is stored and yet in the answer is no loss; twice in the gallery would be.
+#[tokio::test]
+async fn an_image_whose_fate_is_unknown_is_stored_at_most_once_and_in_the_answer() {
+    let paid = Paid::small().await;
+    paid.assert_stored("at first").await;
+    paid.account.script(Step::Blob, [Fault::AnswerLost]);
+    paid.account
+        .always(Step::Look, Fault::refused(503, "ServerBusy"));
+    let answer = paid.generate().await;
+    let problem = answer.assert_problem(502, "storage_error");
+    assert!(base64_decode(&problem["b64_json"]) == paid.picture);
+    assert_eq!(paid.listed().await.len(), 2);
+}

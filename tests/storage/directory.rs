@@ -1,0 +1,143 @@
+//! What a folder does to a write where it fails: an error, nothing half-written to see, and the
+//! next write works as soon as the folder does. Whoever runs the tests may be root, so folders
+//! are not locked but taken away, or have a file in their place.
+
+use crate::account::{blob, cause, content};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use visionary::storage::{
+    BlobStore, Container, ListQuery, PutMode, StorageError,
+    directory::{DirectorySettings, DirectoryStore},
+};
+
+const NAME: &str = "gallery/1/a.png";
+
+struct Folder {
+    store: DirectoryStore,
+    root: PathBuf,
+    _temporary: tempfile::TempDir,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let root = temporary.path().join("store");
+        let store = DirectoryStore::open(&DirectorySettings { root: root.clone() }).unwrap();
+        Self {
+            store,
+            root,
+            _temporary: temporary,
+        }
+    }
+
+    async fn put(&self, mode: PutMode) -> Result<(), StorageError> {
+        let new = blob(content(NAME, 100_000));
+        self.store.put(Container::Images, NAME, new, mode).await
+    }
+
+    async fn assert_nothing_is_there(&self, case: &str) {
+        let got = self.store.get(Container::Images, NAME).await;
+        assert!(
+            matches!(got, Err(StorageError::NotFound)),
+            "{case}: {got:?}"
+        );
+        let everything = ListQuery::default();
+        // A folder that is not there lists as an empty one, or not at all.
+        if let Ok(page) = self.store.list(Container::Images, &everything).await {
+            let is_listed = page.items.iter().any(|item| item.name == NAME);
+            assert!(!is_listed, "{case}");
+        }
+        let left = fs::read_dir(self.root.join("incoming"));
+        let left = left.into_iter().flatten().count();
+        assert_eq!(left, 0, "{case}: temporary files are left");
+    }
+}
+
+fn remove(path: &Path) {
+    fs::remove_dir_all(path).unwrap();
+}
+
+fn replace_by_a_file(path: &Path) {
+    if path.exists() {
+        remove(path);
+    }
+    fs::write(path, "a file where a folder should be").unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_a_failure_and_shows_nothing() {
+    type Harm = fn(&Path);
+    let harms: [(&str, Harm); 7] = [
+        ("the store is gone", |root| remove(root)),
+        ("incoming is gone", |root| remove(&root.join("incoming"))),
+        ("incoming is a file", |root| {
+            replace_by_a_file(&root.join("incoming"));
+        }),
+        ("properties is a file", |root| {
+            replace_by_a_file(&root.join("properties"));
+        }),
+        ("images is a file", |root| {
+            replace_by_a_file(&root.join("images"));
+        }),
+        ("gallery is a file", |root| {
+            replace_by_a_file(&root.join("images/gallery"));
+        }),
+        ("the properties' place is taken by a folder", |root| {
+            let place = root.join("properties/images/gallery/1/a.png.json/x");
+            fs::create_dir_all(place).unwrap();
+        }),
+    ];
+    for (case, harm) in harms {
+        for mode in [PutMode::Create, PutMode::Overwrite] {
+            let folder = Folder::new();
+            harm(&folder.root);
+            let error = folder.put(mode).await.unwrap_err();
+            assert!(
+                matches!(error, StorageError::Failed { .. }),
+                "{case}: {error:?}"
+            );
+            assert!(!cause(&error).is_empty(), "{case}: {error:?}");
+            folder.assert_nothing_is_there(case).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_fails_leaves_the_blob_that_it_was_to_replace() {
+    let folder = Folder::new();
+    folder.put(PutMode::Create).await.unwrap();
+    remove(&folder.root.join("incoming"));
+    assert!(folder.put(PutMode::Overwrite).await.is_err());
+    let got = folder.store.get(Container::Images, NAME).await.unwrap();
+    assert!(got.bytes == content(NAME, 100_000));
+    assert_eq!(got.metadata, blob(got.bytes).metadata);
+}
+
+#[tokio::test]
+async fn folders_of_a_container_that_were_deleted_are_made_again() {
+    let folder = Folder::new();
+    folder.put(PutMode::Create).await.unwrap();
+    remove(&folder.root.join("images"));
+    remove(&folder.root.join("properties"));
+    folder.assert_nothing_is_there("deleted").await;
+    folder.put(PutMode::Create).await.unwrap();
+    let got = folder.store.get(Container::Images, NAME).await.unwrap();
+    assert!(got.bytes == content(NAME, 100_000));
+    assert_eq!(got.metadata, blob(got.bytes).metadata);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_back_takes_writes_again() {
+    let folder = Folder::new();
+    let away = folder.root.with_extension("away");
+    fs::rename(&folder.root, &away).unwrap();
+    assert!(folder.put(PutMode::Create).await.is_err());
+    assert!(
+        !folder.root.exists(),
+        "nothing is made where a disk is missing"
+    );
+    fs::rename(&away, &folder.root).unwrap();
+    folder.put(PutMode::Create).await.unwrap();
+}

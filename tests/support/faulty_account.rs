@@ -1,0 +1,226 @@
+//! Azurite behind a proxy that has the faults of an account, of its front, and of the network
+//! before it, each at a chosen step.
+#![allow(dead_code)] // each test binary uses its own part
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a broken double must stop its test
+
+use crate::azurite;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use futures_util::StreamExt;
+use std::{
+    collections::{HashMap, VecDeque},
+    net::SocketAddr,
+    panic::resume_unwind,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+use tokio::task::AbortHandle;
+
+/// A kind of request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Put Blob.
+    Blob,
+    /// Put Block.
+    Block,
+    /// Put Block List.
+    Commit,
+    /// Get Blob Properties.
+    Look,
+    /// Create Container.
+    Container,
+    /// List Blobs.
+    List,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// The service does not do it, and says so.
+    Refused(StatusCode, HeaderMap),
+    /// The service does it, and the connection ends before its answer.
+    AnswerLost,
+    /// The connection ends while the body is on its way.
+    Reset,
+    /// No answer ever comes.
+    Silent,
+    /// The service does it, and takes its time.
+    Slow(Duration),
+}
+
+impl Fault {
+    /// An answer with the service's own error code.
+    pub fn refused(status: u16, code: &'static str) -> Self {
+        let fault = Self::Refused(StatusCode::from_u16(status).unwrap(), HeaderMap::new());
+        fault.header("x-ms-error-code", code)
+    }
+
+    /// With a header.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        let Self::Refused(_, headers) = &mut self else {
+            panic!("{self:?} has no headers");
+        };
+        let value = HeaderValue::from_str(value).unwrap();
+        headers.insert(HeaderName::from_static(name), value);
+        self
+    }
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    next: HashMap<Step, VecDeque<Fault>>,
+    always: HashMap<Step, Fault>,
+    seen: HashMap<Step, usize>,
+}
+
+impl Script {
+    fn fault(&mut self, step: Step) -> Option<Fault> {
+        *self.seen.entry(step).or_default() += 1;
+        let next = self.next.get_mut(&step).and_then(VecDeque::pop_front);
+        next.or_else(|| self.always.get(&step).cloned())
+    }
+}
+
+/// A running proxy; dropping it closes its port.
+pub struct FaultyAccount {
+    address: SocketAddr,
+    script: Arc<Mutex<Script>>,
+    server: AbortHandle,
+}
+
+impl FaultyAccount {
+    /// Starts it without a fault, on a free loopback port.
+    pub async fn start() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let script = Arc::new(Mutex::new(Script::default()));
+        let shared = script.clone();
+        let proxy = Router::new().fallback(move |request: Request| {
+            let step = step_of(&request);
+            let fault = step.and_then(|step| shared.lock().unwrap().fault(step));
+            answer(client.clone(), request, fault)
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(axum::serve(listener, proxy).into_future()).abort_handle();
+        Self {
+            address,
+            script,
+            server,
+        }
+    }
+
+    /// What the next requests of this step meet, one fault each.
+    pub fn script(&self, step: Step, faults: impl IntoIterator<Item = Fault>) {
+        self.locked().next.entry(step).or_default().extend(faults);
+    }
+
+    /// What every request of this step meets that has nothing else to meet.
+    pub fn always(&self, step: Step, fault: Fault) {
+        self.locked().always.insert(step, fault);
+    }
+
+    /// Takes all faults away, and forgets what it has seen.
+    pub fn heal(&self) {
+        *self.locked() = Script::default();
+    }
+
+    /// How many requests of this step came, those with a fault included.
+    pub fn seen(&self, step: Step) -> usize {
+        self.locked().seen.get(&step).copied().unwrap_or_default()
+    }
+
+    /// How many scripted faults nothing has met yet.
+    pub fn unmet(&self) -> usize {
+        self.locked().next.values().map(VecDeque::len).sum()
+    }
+
+    /// `http://127.0.0.1:PORT/devstoreaccount1`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}/{}", self.address, azurite::ACCOUNT)
+    }
+
+    /// A connection string for it.
+    pub fn connection_string(&self) -> String {
+        azurite::connection_string().replace(&azurite::endpoint(), &self.endpoint())
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap()
+    }
+}
+
+impl Drop for FaultyAccount {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn step_of(request: &Request) -> Option<Step> {
+    let query = request.uri().query().unwrap_or_default();
+    let asks = |pair: &str| query.split('&').any(|found| found == pair);
+    match request.method().as_str() {
+        "PUT" if asks("comp=block") => Some(Step::Block),
+        "PUT" if asks("comp=blocklist") => Some(Step::Commit),
+        "PUT" if asks("restype=container") => Some(Step::Container),
+        "PUT" => Some(Step::Blob),
+        "HEAD" => Some(Step::Look),
+        "GET" if asks("comp=list") => Some(Step::List),
+        _ => None,
+    }
+}
+
+async fn answer(client: reqwest::Client, request: Request, fault: Option<Fault>) -> Response {
+    match fault {
+        None => pass_on(client, request).await,
+        Some(Fault::Refused(status, headers)) => {
+            // As the service does where it reads the body first; else the connection may break.
+            to_bytes(request.into_body(), usize::MAX).await.unwrap();
+            (status, headers).into_response()
+        }
+        Some(Fault::AnswerLost) => {
+            let answer = pass_on(client, request).await;
+            assert!(answer.status().is_success(), "{answer:?}");
+            end_connection()
+        }
+        Some(Fault::Reset) => {
+            let mut pieces = request.into_body().into_data_stream();
+            pieces.next().await;
+            end_connection()
+        }
+        Some(Fault::Silent) => std::future::pending().await,
+        Some(Fault::Slow(time)) => {
+            tokio::time::sleep(time).await;
+            pass_on(client, request).await
+        }
+    }
+}
+
+/// The handler runs in its connection's task: without that, the connection is closed, and with
+/// something unread in it, it is reset. Nothing is printed, since no panic begins here.
+fn end_connection() -> ! {
+    resume_unwind(Box::new("the connection ends"))
+}
+
+async fn pass_on(client: reqwest::Client, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let endpoint = azurite::endpoint();
+    let origin = endpoint.strip_suffix(azurite::ACCOUNT).unwrap();
+    let url = format!("{}{}", origin.trim_end_matches('/'), parts.uri);
+    let mut headers = parts.headers;
+    headers.remove("host");
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let sent = client.request(parts.method, url).headers(headers);
+    let answer = sent.body(body).send().await.unwrap();
+    let (status, mut headers) = (answer.status(), answer.headers().clone());
+    for own in ["transfer-encoding", "connection", "keep-alive"] {
+        headers.remove(own);
+    }
+    let body = answer.bytes().await.unwrap();
+    (status, headers, Body::from(body)).into_response()
+}
