@@ -16,6 +16,8 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
 
+pub use download::{DownloadHosts, Downloads, HostPattern, InvalidHostPattern};
+
 /// How this provider is called and which model answers.
 #[derive(Debug, Clone)]
 pub struct OpenAiImageSettings {
@@ -25,6 +27,8 @@ pub struct OpenAiImageSettings {
     pub model: String,
     /// Time for a request that names none; `None`: by the model's family.
     pub timeout: Option<Duration>,
+    /// Hosts that pictures may be fetched from, beside the upstream's own and its blob hosts.
+    pub download_hosts: Vec<HostPattern>,
 }
 
 /// Images by an upstream API.
@@ -32,13 +36,18 @@ pub struct OpenAiImageSettings {
 pub struct OpenAiImages {
     client: OpenAiClient,
     settings: OpenAiImageSettings,
+    downloads: Downloads,
 }
 
 impl OpenAiImages {
-    /// Over an upstream's client.
+    /// Over an upstream's client; `downloads` fetches what it names by address.
     #[must_use]
-    pub fn new(client: OpenAiClient, settings: OpenAiImageSettings) -> Self {
-        Self { client, settings }
+    pub fn new(client: OpenAiClient, settings: OpenAiImageSettings, downloads: Downloads) -> Self {
+        Self {
+            client,
+            settings,
+            downloads,
+        }
     }
 
     fn body(&self, request: &ImageRequest, count: u8) -> Value {
@@ -125,7 +134,7 @@ impl OpenAiImages {
             answer::Picture::Inline(bytes) => bytes.into(),
             answer::Picture::Unusable(error) => return Err(error),
             answer::Picture::At(url) => {
-                let fetch = download::fetch(self.client.http(), self.client.base_url(), &url);
+                let fetch = self.downloads.fetch(&url);
                 tokio::time::timeout_at(deadline, fetch)
                     .await
                     .unwrap_or(Err(UpstreamError::TimedOut))?

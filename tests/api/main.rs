@@ -10,6 +10,7 @@ mod frontend;
 #[path = "../support/upstream.rs"]
 mod upstream;
 
+mod downloads;
 mod files;
 mod generate_image;
 mod generate_sas_token;
