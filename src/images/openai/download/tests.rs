@@ -6,6 +6,7 @@ use std::{
     collections::{HashMap, VecDeque},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use upstream::{Answer, Upstream, picture};
 
@@ -81,17 +82,24 @@ fn address_of(upstream: &Upstream) -> SocketAddr {
     upstream.origin()["http://".len()..].parse().unwrap()
 }
 
+/// Who connects to the private port by mistake is not answered there, so nobody waits forever.
+fn client() -> reqwest::ClientBuilder {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let patience = Duration::from_secs(10);
+    reqwest::Client::builder()
+        .tls_backend_rustls()
+        .timeout(patience)
+}
+
 /// Beside the upstream `http://gpu-box` everything below pictures.example is allowed.
 fn downloads(names: &Arc<Names>, accepts: fn(IpAddr) -> bool) -> Downloads {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let base_url = Url::parse("http://gpu-box/v1").unwrap();
     let named = vec!["*.pictures.example".parse().unwrap()];
-    let builder = || reqwest::Client::builder().tls_backend_rustls();
     let names: Arc<dyn Resolve> = names.clone();
-    let direct = builder().dns_resolver(names.clone()).build().unwrap();
+    let direct = client().dns_resolver(names.clone()).build().unwrap();
     let resolver = PublicResolver::over(names, accepts);
     let hosts = DownloadHosts::new(base_url, named);
-    Downloads::with_resolver(hosts, direct, builder(), resolver).unwrap()
+    Downloads::with_resolver(hosts, direct, client(), resolver).unwrap()
 }
 
 /// Downloads to which `a.pictures.example` is the double.
@@ -189,6 +197,25 @@ async fn the_configured_upstream_may_be_at_a_private_address() {
     let downloads = downloads(&Arc::new(names), |_| false);
     let fetched = downloads.fetch("http://gpu-box/blob/x.png").await;
     assert_eq!(fetched.unwrap(), picture::small_png());
+}
+
+#[tokio::test]
+async fn a_proxy_which_would_resolve_names_itself_is_gone_around() {
+    let upstream = Upstream::start().await;
+    upstream.serve_blob("x.png", picture::small_png());
+    let proxy = PrivatePort::open();
+    let through = reqwest::Proxy::all(format!("http://{}", proxy.address())).unwrap();
+    let names = Names::default().with("a.pictures.example", [&[address_of(&upstream)]]);
+    let resolver = PublicResolver::over(Arc::new(names), is_the_public_one);
+    let downloads = downloads_from(&upstream);
+    let guarded = client().proxy(through);
+    let downloads =
+        Downloads::with_resolver(downloads.hosts, downloads.direct, guarded, resolver).unwrap();
+    let fetched = downloads
+        .fetch("http://a.pictures.example/blob/x.png")
+        .await;
+    assert_eq!(fetched.unwrap(), picture::small_png());
+    assert!(!proxy.was_connected_to());
 }
 
 #[tokio::test]
