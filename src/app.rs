@@ -4,7 +4,11 @@ use crate::{
     config::{ConfigProblems, Mode, ProviderConfig, ServiceConfig, StorageConfig},
     gallery::Gallery,
     health::{Health, HealthSettings},
-    images::{ImageGenerator, demo::DemoPainter, openai::OpenAiImages},
+    images::{
+        ImageGenerator,
+        demo::DemoPainter,
+        openai::{DownloadHosts, Downloads, OpenAiImages},
+    },
     openai::OpenAiClient,
     operations::Operations,
     storage::{
@@ -104,9 +108,9 @@ impl App {
     /// # Errors
     /// [`StartError`] for what only shows when it is tried.
     pub fn new(config: ServiceConfig) -> Result<Self, StartError> {
-        let http = http_client().map_err(StartError::HttpClient)?;
+        let http = http_client().build().map_err(StartError::HttpClient)?;
         let (store, files) = open_store(&config.storage, &http)?;
-        let (generator, suggestions) = open_provider(&config, &http);
+        let (generator, suggestions) = open_provider(&config, &http)?;
         let gallery = Arc::new(Gallery::new(store.clone(), config.signatures.clone()));
         Ok(Self {
             summary: summary(&config, generator.as_ref(), store.as_ref()),
@@ -129,9 +133,9 @@ impl App {
     }
 }
 
-/// One client for everything that goes out. Certificate roots are built in: reading the
+/// What everything that goes out has in common. Certificate roots are built in: reading the
 /// machine's own takes longer than the rest of the start, and bare containers have none.
-fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+fn http_client() -> reqwest::ClientBuilder {
     // A provider that was installed before is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
@@ -145,7 +149,6 @@ fn http_client() -> Result<reqwest::Client, reqwest::Error> {
         .pool_idle_timeout(Duration::from_secs(60))
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("visionary/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 type Store = (Arc<dyn BlobStore>, Option<Arc<DirectoryStore>>);
@@ -174,17 +177,21 @@ fn open_folder(settings: &DirectorySettings) -> Result<DirectoryStore, StartErro
 fn open_provider(
     config: &ServiceConfig,
     http: &reqwest::Client,
-) -> (Arc<dyn ImageGenerator>, Suggestions) {
+) -> Result<(Arc<dyn ImageGenerator>, Suggestions), StartError> {
     match &config.provider {
-        ProviderConfig::Demo => (Arc::new(DemoPainter::default()), Suggestions::stored()),
+        ProviderConfig::Demo => Ok((Arc::new(DemoPainter::default()), Suggestions::stored())),
         ProviderConfig::OpenAi(openai) => {
             let client = OpenAiClient::new(http.clone(), openai.upstream.clone());
             let suggestions = match &openai.suggestions {
                 Some(settings) => Suggestions::by_model(client.clone(), settings.clone()),
                 None => Suggestions::stored(),
             };
-            let images = OpenAiImages::new(client, openai.images.clone());
-            (Arc::new(images), suggestions)
+            let named = openai.images.download_hosts.clone();
+            let hosts = DownloadHosts::new(client.base_url().clone(), named);
+            let downloads = Downloads::new(hosts, http.clone(), http_client())
+                .map_err(StartError::HttpClient)?;
+            let images = OpenAiImages::new(client, openai.images.clone(), downloads);
+            Ok((Arc::new(images), suggestions))
         }
     }
 }

@@ -23,12 +23,12 @@ const MISCONFIGURED: &str = "misconfigured";
 pub struct ApiError {
     status: StatusCode,
     code: &'static str,
-    detail: String,
+    detail: Box<str>,
     /// What follows the detail in the answer and never in the log.
     quote: Option<Box<str>>,
     extra: Map<String, Value>,
     /// Those whose marks stand in `extra`.
-    pictures: PictureJson,
+    pictures: Option<Box<PictureJson>>,
     retry_after: Option<Duration>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -38,10 +38,10 @@ impl ApiError {
         Self {
             status,
             code,
-            detail: detail.into(),
+            detail: detail.into().into(),
             quote: None,
             extra: Map::new(),
-            pictures: PictureJson::default(),
+            pictures: None,
             retry_after: None,
             cause: None,
         }
@@ -127,7 +127,7 @@ impl ApiError {
     }
 
     fn with_pictures(mut self, pictures: PictureJson) -> Self {
-        self.pictures = pictures;
+        self.pictures = Some(pictures.into());
         self
     }
 
@@ -149,7 +149,7 @@ impl ApiError {
     /// The answer with the request's id in it.
     #[must_use]
     pub fn into_answer(self, request_id: &str) -> Response {
-        let detail = self.detail + self.quote.as_deref().unwrap_or_default();
+        let detail = self.detail.into_string() + self.quote.as_deref().unwrap_or_default();
         let title = self.status.canonical_reason().unwrap_or("Error");
         let mut body = json!({
             "type": "about:blank",
@@ -170,7 +170,8 @@ impl ApiError {
                 fields.insert("retryAfter".to_owned(), json!(u64::try_from(seconds).ok()));
             }
         }
-        let body = Body::new(self.pictures.into_text(&body));
+        let pictures = self.pictures.unwrap_or_default();
+        let body = Body::new(pictures.into_text(&body));
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
         let problem_json = HeaderValue::from_static("application/problem+json");

@@ -98,16 +98,10 @@ impl OpenAiClient {
         Self { http, settings }
     }
 
-    /// The upstream's address, for those who fetch what it names.
+    /// The upstream's address, for those who may fetch from it what it names.
     #[must_use]
     pub fn base_url(&self) -> &Url {
         self.settings.endpoint.base_url()
-    }
-
-    /// The shared HTTP client.
-    #[must_use]
-    pub fn http(&self) -> &reqwest::Client {
-        &self.http
     }
 
     /// Whether `model` belongs in a call's body or is part of its address already.

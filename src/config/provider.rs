@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use crate::{
-    images::openai::{AZURE_PROVIDER, OpenAiImageSettings},
+    images::openai::{AZURE_PROVIDER, HostPattern, OpenAiImageSettings},
     openai::{DEFAULT_BASE_URL, Endpoint, OpenAiSettings},
     suggestions::{Fallback, SuggestionSettings},
 };
@@ -118,6 +118,7 @@ fn read_openai(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig>
             provider: "openai",
             model: image_model.unwrap_or_else(|| DEFAULT_IMAGE_MODEL.to_owned()),
             timeout: common.timeout,
+            download_hosts: common.download_hosts.clone(),
         },
         suggestions: Some(common.suggestions(text_model)),
     })
@@ -149,6 +150,7 @@ fn read_azure(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig> 
             provider: AZURE_PROVIDER,
             model: deployment?,
             timeout: common.timeout,
+            download_hosts: common.download_hosts.clone(),
         },
         suggestions: text_deployment.map(|deployment| common.suggestions(deployment)),
     })
@@ -176,6 +178,20 @@ fn read_model(reader: &mut Reader<'_>, name: &str) -> Option<String> {
     Some(model)
 }
 
+fn read_download_hosts(reader: &mut Reader<'_>) -> Vec<HostPattern> {
+    const NAME: &str = "IMAGE_DOWNLOAD_HOSTS";
+    let list = reader.text(&[NAME]).unwrap_or_default();
+    let mut hosts = Vec::new();
+    let texts = list.split(',').map(str::trim);
+    for text in texts.filter(|text| !text.is_empty()) {
+        match text.parse::<HostPattern>() {
+            Ok(host) => hosts.push(host),
+            Err(rule) => reader.problem(NAME, format!("holds {text:?}, but {rule}")),
+        }
+    }
+    hosts
+}
+
 fn report_missing_azure(reader: &mut Reader<'_>) {
     for name in AZURE_OPENAI {
         if !reader.is_set(name) {
@@ -188,6 +204,7 @@ fn report_missing_azure(reader: &mut Reader<'_>) {
 /// What holds for every provider; read for the demo too, so that a wrong value is found.
 struct Common {
     timeout: Option<Duration>,
+    download_hosts: Vec<HostPattern>,
     fallback: Fallback,
 }
 
@@ -197,6 +214,7 @@ impl Common {
         let fallback = reader.one_of("SUGGESTION_FALLBACK", &["on", "off"]);
         Self {
             timeout: millis.map(Duration::from_millis),
+            download_hosts: read_download_hosts(reader),
             fallback: match fallback.as_deref() {
                 Some("off") => Fallback::Error,
                 _ => Fallback::Stored,

@@ -63,6 +63,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("MAX_CONCURRENT_GENERATIONS", &[], "64"),
     setting("IMAGE_MEMORY_MB", &[], "96"),
     setting("IMAGE_TIMEOUT_MS", &[], "60000 for dall-e, else 180000"),
+    setting("IMAGE_DOWNLOAD_HOSTS", &[], "none"),
     setting(
         "FUNCTIONS_CUSTOMHANDLER_PORT",
         &[],

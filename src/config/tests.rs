@@ -149,6 +149,7 @@ fn all_problems_are_reported_together() {
         ("SAS_SCOPE", "world"),
         ("SUGGESTION_FALLBACK", "maybe"),
         ("IMAGE_TIMEOUT_MS", "1"),
+        ("IMAGE_DOWNLOAD_HOSTS", "https://cdn.example.com"),
         ("IMAGES_CONTAINER", "Images"),
         ("STATE_CONTAINER", "Images"),
         ("IMAGE_MEMORY_MB", "1"),

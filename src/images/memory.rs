@@ -133,7 +133,8 @@ impl Reservation {
 
     /// Holds a picture and as much of this reservation as it takes.
     #[must_use]
-    pub fn hold(&mut self, picture: Vec<u8>) -> Bytes {
+    pub fn hold(&mut self, mut picture: Vec<u8>) -> Bytes {
+        picture.shrink_to_fit(); // room that was made on a guess is given back, too
         let taken = picture.len().min(self.bytes);
         self.bytes -= taken;
         let held = self.permits.as_mut().and_then(|permits| {

@@ -20,8 +20,14 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::time::Instant;
 
+pub use download::{DownloadHosts, Downloads, HostPattern, InvalidHostPattern};
+
 /// The provider's name where Azure runs the models.
 pub const AZURE_PROVIDER: &str = "azure-openai";
+
+/// A picture that an answer names is paid for: its host gets so much time for each step, even
+/// when the request has less left.
+const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How this provider is called and which model answers.
 #[derive(Debug, Clone)]
@@ -32,6 +38,8 @@ pub struct OpenAiImageSettings {
     pub model: String,
     /// Time for a request that names none; `None`: by the model's family.
     pub timeout: Option<Duration>,
+    /// Hosts that pictures may be fetched from, beside the upstream's own and its blob hosts.
+    pub download_hosts: Vec<HostPattern>,
 }
 
 /// Images by an upstream API.
@@ -39,13 +47,18 @@ pub struct OpenAiImageSettings {
 pub struct OpenAiImages {
     client: OpenAiClient,
     settings: OpenAiImageSettings,
+    downloads: Downloads,
 }
 
 impl OpenAiImages {
-    /// Over an upstream's client.
+    /// Over an upstream's client; `downloads` fetches what it names by address.
     #[must_use]
-    pub fn new(client: OpenAiClient, settings: OpenAiImageSettings) -> Self {
-        Self { client, settings }
+    pub fn new(client: OpenAiClient, settings: OpenAiImageSettings, downloads: Downloads) -> Self {
+        Self {
+            client,
+            settings,
+            downloads,
+        }
     }
 
     fn body(&self, request: &ImageRequest, count: u8) -> Value {
@@ -111,8 +124,11 @@ impl OpenAiImages {
         url: &str,
         limits: GenerationLimits<'_>,
     ) -> Result<Bytes, UpstreamError> {
-        let fetch = download::fetch(self.client.http(), self.client.base_url(), url);
-        tokio::time::timeout_at(limits.deadline, fetch)
+        let left = limits.deadline.saturating_duration_since(Instant::now());
+        let fetch = self
+            .downloads
+            .fetch(url, limits.memory, left.max(LEAST_PATIENCE));
+        tokio::time::timeout_at(limits.latest, fetch)
             .await
             .unwrap_or(Err(UpstreamError::TimedOut))
     }

@@ -138,32 +138,6 @@ async fn images_by_address_are_fetched_and_stored() {
 }
 
 #[tokio::test]
-async fn images_are_fetched_from_nowhere_else_and_only_pictures_are_stored() {
-    let upstream = Upstream::start().await;
-    let foreign = Upstream::start().await;
-    let service = Service::over(&upstream, &[]).await;
-    let elsewhere = foreign.serve_blob("x.png", picture::small_png());
-    let page = upstream.serve(
-        "/blob/page",
-        Answer::bytes("image/png", "<html>not a picture</html>"),
-    );
-    let away = upstream.serve("/blob/away", Answer::redirect(&elsewhere));
-    for url in [
-        elsewhere.as_str(),
-        "file:///etc/passwd",
-        "no url",
-        &page,
-        &away,
-    ] {
-        upstream.push(Answer::image_url(url));
-        let answer = service.generate(&json!({"prompt": "a"})).await;
-        answer.assert_problem(502, "upstream_error");
-    }
-    assert!(foreign.requests().is_empty());
-    assert!(frontend::get_images(&service.base()).await.is_empty());
-}
-
-#[tokio::test]
 async fn azure_is_asked_by_deployment_without_a_model_or_by_the_v1_path_with_one() {
     for (version, path, model) in [
         (

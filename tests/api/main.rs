@@ -12,8 +12,9 @@ mod frontend;
 #[path = "../support/upstream.rs"]
 mod upstream;
 
-mod bounded_memory;
 mod account_faults;
+mod bounded_memory;
+mod downloads;
 mod files;
 mod generate_image;
 mod generate_sas_token;
