@@ -1,26 +1,27 @@
 //! Work that outlives a request: from a prompt to stored images. Once the provider is asked, the
 //! work goes on whether the caller waits or not, for it is paid for.
 
+mod work;
+
 use crate::{
-    gallery::{Gallery, ImageEntry, ImageFacts, NewImage},
+    gallery::{Gallery, ImageEntry},
     image_format::ImageFormat,
     images::{
-        GeneratedImage, GenerationError, GenerationLimits, ImageGenerator, ImageOptions,
-        ImageRequest, InvalidOption, check_request, generate_all,
-        memory::{ImageMemory, MemoryShare},
+        GeneratedImage, GenerationError, ImageGenerator, ImageRequest, InvalidOption,
+        check_request, memory::ImageMemory,
     },
     storage::StorageError,
 };
 use bytes::Bytes;
 use serde_json::Value;
 use std::{future::Future, sync::Arc, time::Duration};
-use time::OffsetDateTime;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::Instant,
 };
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
+use work::Work;
 
 /// When a caller that found no place may come again.
 const COME_AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -40,6 +41,8 @@ pub struct OperationSettings {
     pub longest_generation: Duration,
     /// When a caller is told that the work goes on without them.
     pub longest_wait: Duration,
+    /// Pauses between further attempts to store a picture that no caller can be given any more.
+    pub late_storing_pause: Duration,
 }
 
 impl Default for OperationSettings {
@@ -55,6 +58,7 @@ impl Default for OperationSettings {
             memory_mebibytes: 96,
             longest_generation: Duration::from_secs(200),
             longest_wait: Duration::from_secs(220),
+            late_storing_pause: Duration::from_secs(20),
         }
     }
 }
@@ -197,14 +201,15 @@ impl Operations {
             generator: self.generator.clone(),
             gallery: self.gallery.clone(),
             memory: self.memory.share(),
+            settings,
             latest: came_at + settings.longest_generation,
-            longest: settings.longest_generation,
+            command,
         };
         let (sender, answer) = oneshot::channel();
         let work = async move {
             let _place = place;
-            if let Err(Err(error)) = sender.send(work.run(command).await) {
-                log_unheard(&error);
+            if let Err(unheard) = sender.send(work.run().await) {
+                work.end_unheard(unheard).await;
             }
         };
         self.running.spawn(work.in_current_span());
@@ -247,138 +252,5 @@ async fn in_time<T>(limit: Duration, wait: impl Future<Output = T>) -> Result<T,
 fn busy() -> OperationError {
     OperationError::Busy {
         retry_after: COME_AGAIN_AFTER,
-    }
-}
-
-/// Nobody waits for this failure any more, so nobody else will log it.
-fn log_unheard(error: &OperationError) {
-    let cause = std::error::Error::source(error).map(ToString::to_string);
-    tracing::error!(%error, cause, "a generation failed after its caller had gone");
-}
-
-/// One generation on its way.
-struct Work {
-    generator: Arc<dyn ImageGenerator>,
-    gallery: Arc<Gallery>,
-    memory: MemoryShare,
-    latest: Instant,
-    longest: Duration,
-}
-
-impl Work {
-    async fn run(self, command: GenerateCommand) -> Result<FinishedOperation, OperationError> {
-        let started = Instant::now();
-        let (generator, options) = (self.generator.as_ref(), &command.request.options);
-        let generation = generate_all(generator, &command.request, self.limits(options)).await?;
-        let finished = FinishedOperation {
-            images: Vec::new(),
-            provider: generator.provider(),
-            model: generator.model(options),
-            attempts: generation.attempts,
-            usage: generation.usage,
-            warnings: self.warnings(options, generation.warnings),
-        };
-        tracing::info!(
-            prompt = ?command.request.prompt,
-            provider = finished.provider,
-            model = finished.model,
-            images = generation.images.len(),
-            attempts = finished.attempts,
-            elapsed_ms = started.elapsed().as_millis(),
-            "images generated"
-        );
-        deliver_all(&self.gallery, &command, generation.images, finished).await
-    }
-
-    fn limits(&self, options: &ImageOptions) -> GenerationLimits<'_> {
-        let by_default = || self.generator.rules(options).default_timeout;
-        let timeout = options.timeout.unwrap_or_else(by_default);
-        GenerationLimits {
-            deadline: (Instant::now() + timeout).min(self.latest),
-            latest: self.latest,
-            max_retries: options.max_retries,
-            memory: &self.memory,
-        }
-    }
-
-    fn warnings(&self, options: &ImageOptions, mut warnings: Vec<String>) -> Vec<String> {
-        if options.timeout.is_some_and(|wanted| wanted > self.longest) {
-            let longest = self.longest.as_millis();
-            let warning = format!("timeoutMs was capped at {longest}, all that a request can last");
-            warnings.push(warning);
-        }
-        warnings
-    }
-}
-
-/// Takes each picture to its destination, and goes on behind one that cannot be stored.
-async fn deliver_all(
-    gallery: &Gallery,
-    command: &GenerateCommand,
-    pictures: Vec<GeneratedImage>,
-    mut finished: FinishedOperation,
-) -> Result<FinishedOperation, OperationError> {
-    let (mut unstored, mut failure) = (Vec::new(), None);
-    for picture in pictures {
-        match deliver(gallery, command, &picture, &finished).await {
-            Ok(entry) => finished.images.push(FinishedImage {
-                entry,
-                revised_prompt: picture.revised_prompt,
-                format: picture.format,
-                dimensions: picture.dimensions,
-                bytes: (command.destination != Destination::Gallery).then_some(picture.bytes),
-            }),
-            Err(error) => {
-                unstored.push(picture);
-                failure = Some(error);
-            }
-        }
-    }
-    match failure {
-        Some(source) => Err(OperationError::NotStored {
-            stored: finished.images,
-            unstored,
-            source,
-        }),
-        None => Ok(finished),
-    }
-}
-
-async fn deliver(
-    gallery: &Gallery,
-    command: &GenerateCommand,
-    picture: &GeneratedImage,
-    finished: &FinishedOperation,
-) -> Result<Option<ImageEntry>, StorageError> {
-    if command.destination == Destination::Caller {
-        return Ok(None);
-    }
-    let image = new_image(command, finished.provider, &finished.model, picture);
-    let now = OffsetDateTime::now_utc();
-    let entry = gallery.add(&image, now, &command.public_base_url).await?;
-    Ok(Some(entry))
-}
-
-fn new_image(
-    command: &GenerateCommand,
-    provider: &str,
-    model: &str,
-    picture: &GeneratedImage,
-) -> NewImage {
-    let (width, height) = picture.dimensions;
-    NewImage {
-        bytes: picture.bytes.clone(),
-        format: picture.format,
-        prompt: command.request.prompt.clone(),
-        facts: ImageFacts {
-            revised_prompt: picture.revised_prompt.clone(),
-            provider: provider.to_owned(),
-            model: model.to_owned(),
-            size: format!("{width}x{height}"),
-            quality: command.request.options.quality.clone(),
-            seed: picture.seed,
-            request_id: command.request_id.clone(),
-            upstream_request_id: picture.upstream_request_id.clone(),
-        },
     }
 }

@@ -5,11 +5,14 @@ use crate::{
     faulty_account::{Fault, FaultyAccount, Step},
     generate_image::base64_decode,
     service::{self, Service, open},
-    upstream::{Answer, Upstream, picture},
+    upstream::{Answer, Gate, Upstream, picture},
 };
 use serde_json::json;
-use std::time::Duration;
-use visionary::{config::StorageConfig, storage::azure::AzureSettings};
+use std::time::{Duration, Instant};
+use visionary::{
+    config::StorageConfig,
+    storage::azure::{AzureSettings, RetrySettings},
+};
 
 /// A service whose provider gives this picture, over an account with faults.
 struct Paid {
@@ -177,4 +180,40 @@ async fn an_image_whose_fate_is_unknown_is_stored_at_most_once_and_in_the_answer
     let problem = answer.assert_problem(502, "storage_error");
     assert!(base64_decode(&problem["b64_json"]) == paid.picture);
     assert_eq!(paid.listed().await.len(), 2);
+}
+
+/// Behind a 504 no answer can carry the picture, so the account gets more time to recover.
+#[tokio::test]
+async fn a_picture_that_no_answer_can_carry_is_stored_when_the_account_is_back() {
+    let upstream = Upstream::start().await;
+    let gate = Gate::closed();
+    upstream.always(Answer::image(picture::small_png()).held_by(&gate));
+    let account = FaultyAccount::start().await;
+    let busy = Fault::refused(503, "ServerBusy");
+    account.always(Step::Blob, busy);
+    let (base_url, connection) = (upstream.base_url(), account.connection_string());
+    let images = azurite::new_container("late");
+    let settings = [
+        ("OPENAI_BASE_URL", base_url.as_str()),
+        ("AZURE_STORAGE_CONNECTION_STRING", &connection),
+        ("IMAGES_CONTAINER", &images),
+    ];
+    let service = Service::start_with(&settings, |config| {
+        config.operations.longest_wait = Duration::from_millis(100);
+        config.operations.late_storing_pause = Duration::from_millis(100);
+    })
+    .await;
+    let answer = service.generate(&json!({"prompt": "a"})).await;
+    answer.assert_problem(504, "still_running");
+    gate.open();
+    let give_up = Instant::now() + Duration::from_secs(20);
+    let one_round = 1 + RetrySettings::default().max_retries as usize;
+    while account.seen(Step::Blob) <= one_round {
+        assert!(Instant::now() < give_up, "it is not tried again");
+        service.get("/").await;
+    }
+    account.heal();
+    while service.get("/api/getImages").await.json()["imageUrls"] == json!([]) {
+        assert!(Instant::now() < give_up, "it is not stored");
+    }
 }

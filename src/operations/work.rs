@@ -1,0 +1,184 @@
+//! One generation on its way: the provider's pictures, each taken to its destination.
+
+use super::{
+    Destination, FinishedImage, FinishedOperation, GenerateCommand, OperationError,
+    OperationSettings,
+};
+use crate::{
+    gallery::{Gallery, ImageEntry, ImageFacts, NewImage},
+    images::{
+        GeneratedImage, GenerationLimits, ImageGenerator, ImageOptions, generate_all,
+        memory::MemoryShare,
+    },
+    storage::StorageError,
+};
+use std::sync::Arc;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+/// Further attempts to store a picture that nobody waits for. Each is a full round of the
+/// store's own retries; with the pauses it is about ten minutes.
+const LATE_ATTEMPTS: u32 = 8;
+
+/// One generation.
+pub(super) struct Work {
+    pub generator: Arc<dyn ImageGenerator>,
+    pub gallery: Arc<Gallery>,
+    pub memory: MemoryShare,
+    pub settings: OperationSettings,
+    /// The provider's part ends here.
+    pub latest: Instant,
+    pub command: GenerateCommand,
+}
+
+impl Work {
+    pub async fn run(&self) -> Result<FinishedOperation, OperationError> {
+        let started = Instant::now();
+        let (generator, request) = (self.generator.as_ref(), &self.command.request);
+        let limits = self.limits(&request.options);
+        let generation = generate_all(generator, request, limits).await?;
+        let finished = FinishedOperation {
+            images: Vec::new(),
+            provider: generator.provider(),
+            model: generator.model(&request.options),
+            attempts: generation.attempts,
+            usage: generation.usage,
+            warnings: self.warnings(generation.warnings),
+        };
+        tracing::info!(
+            prompt = ?request.prompt,
+            provider = finished.provider,
+            model = finished.model,
+            images = generation.images.len(),
+            attempts = finished.attempts,
+            elapsed_ms = started.elapsed().as_millis(),
+            "images generated"
+        );
+        self.deliver_all(generation.images, finished).await
+    }
+
+    fn limits(&self, options: &ImageOptions) -> GenerationLimits<'_> {
+        let by_default = || self.generator.rules(options).default_timeout;
+        let timeout = options.timeout.unwrap_or_else(by_default);
+        GenerationLimits {
+            deadline: (Instant::now() + timeout).min(self.latest),
+            latest: self.latest,
+            max_retries: options.max_retries,
+            memory: &self.memory,
+        }
+    }
+
+    fn warnings(&self, mut warnings: Vec<String>) -> Vec<String> {
+        let longest = self.settings.longest_generation;
+        let wanted = self.command.request.options.timeout;
+        if wanted.is_some_and(|wanted| wanted > longest) {
+            let longest = longest.as_millis();
+            let warning = format!("timeoutMs was capped at {longest}, all that a request can last");
+            warnings.push(warning);
+        }
+        warnings
+    }
+
+    /// Takes each picture to its destination, and goes on behind one that cannot be stored.
+    async fn deliver_all(
+        &self,
+        pictures: Vec<GeneratedImage>,
+        mut finished: FinishedOperation,
+    ) -> Result<FinishedOperation, OperationError> {
+        let (mut unstored, mut failure) = (Vec::new(), None);
+        for picture in pictures {
+            match self.deliver(&picture).await {
+                Ok(entry) => finished.images.push(self.finish(picture, entry)),
+                Err(error) => {
+                    unstored.push(picture);
+                    failure = Some(error);
+                }
+            }
+        }
+        match failure {
+            Some(source) => Err(OperationError::NotStored {
+                stored: finished.images,
+                unstored,
+                source,
+            }),
+            None => Ok(finished),
+        }
+    }
+
+    async fn deliver(&self, picture: &GeneratedImage) -> Result<Option<ImageEntry>, StorageError> {
+        if self.command.destination == Destination::Caller {
+            return Ok(None);
+        }
+        let (image, now) = (self.new_image(picture), OffsetDateTime::now_utc());
+        let base_url = &self.command.public_base_url;
+        let entry = self.gallery.add(&image, now, base_url).await?;
+        Ok(Some(entry))
+    }
+
+    /// The bytes are let go here when the caller does not want them.
+    fn finish(&self, picture: GeneratedImage, entry: Option<ImageEntry>) -> FinishedImage {
+        let wants_bytes = self.command.destination != Destination::Gallery;
+        FinishedImage {
+            entry,
+            revised_prompt: picture.revised_prompt,
+            format: picture.format,
+            dimensions: picture.dimensions,
+            bytes: wants_bytes.then_some(picture.bytes),
+        }
+    }
+
+    fn new_image(&self, picture: &GeneratedImage) -> NewImage {
+        let (width, height) = picture.dimensions;
+        let request = &self.command.request;
+        NewImage {
+            bytes: picture.bytes.clone(),
+            format: picture.format,
+            prompt: request.prompt.clone(),
+            facts: ImageFacts {
+                revised_prompt: picture.revised_prompt.clone(),
+                provider: self.generator.provider().to_owned(),
+                model: self.generator.model(&request.options),
+                size: format!("{width}x{height}"),
+                quality: request.options.quality.clone(),
+                seed: picture.seed,
+                request_id: self.command.request_id.clone(),
+                upstream_request_id: picture.upstream_request_id.clone(),
+            },
+        }
+    }
+
+    /// The caller has gone, or was told that the work goes on, so this is the place for failures
+    /// that nobody else will log.
+    pub async fn end_unheard(&self, outcome: Result<FinishedOperation, OperationError>) {
+        match outcome {
+            Ok(_) => {}
+            Err(OperationError::NotStored {
+                unstored, source, ..
+            }) => self.store_late(unstored, source).await,
+            Err(error) => log_unheard(&error),
+        }
+    }
+
+    /// No answer can carry these pictures any more, so storing them is tried for longer.
+    async fn store_late(&self, mut unstored: Vec<GeneratedImage>, mut failure: StorageError) {
+        for _ in 0..LATE_ATTEMPTS {
+            tracing::warn!(error = %failure, pictures = unstored.len(), "stored later, since no caller can be given them");
+            tokio::time::sleep(self.settings.late_storing_pause).await;
+            for picture in std::mem::take(&mut unstored) {
+                if let Err(error) = self.deliver(&picture).await {
+                    failure = error;
+                    unstored.push(picture);
+                }
+            }
+            if unstored.is_empty() {
+                return;
+            }
+        }
+        log_unheard(&failure);
+    }
+}
+
+fn log_unheard(error: &dyn std::error::Error) {
+    let cause = error.source().map(ToString::to_string);
+    tracing::error!(%error, cause, "a generation failed after its caller had gone");
+}
