@@ -7,8 +7,9 @@ use crate::{
     service::{self, Service, client},
     upstream::{Answer, Gate, Upstream, picture},
 };
+use futures_util::future::{Either, select};
 use serde_json::{Value, json};
-use std::{io, time::Duration};
+use std::{io, pin::pin, time::Duration};
 use visionary::config::StorageConfig;
 
 #[tokio::test]
@@ -87,12 +88,23 @@ async fn a_caller_that_leaves_loses_nothing_that_is_paid() {
     assert_eq!(count_files(&folder).unwrap(), 1);
 }
 
+/// One place, and one more in the queue for `wait`.
+async fn one_place(upstream: &Upstream, wait: Duration) -> Service {
+    let base_url = upstream.base_url();
+    Service::start_with(&[("OPENAI_BASE_URL", &base_url)], |config| {
+        config.operations.max_concurrent = 1;
+        config.operations.max_queued = 1;
+        config.operations.longest_queue_time = wait;
+    })
+    .await
+}
+
 #[tokio::test]
 async fn too_many_generations_at_once_are_told_to_come_again() {
     let upstream = Upstream::start().await;
     let gate = Gate::closed();
     upstream.always(Answer::image(picture::small_png()).held_by(&gate));
-    let service = Service::over(&upstream, &[("MAX_CONCURRENT_GENERATIONS", "1")]).await;
+    let service = one_place(&upstream, Duration::from_millis(50)).await;
     let body = json!({"prompt": "a"});
     let second = second_beside(&service, &upstream, &gate, &body).await;
     let problem = second.assert_problem(429, "too_many_generations");
@@ -100,6 +112,38 @@ async fn too_many_generations_at_once_are_told_to_come_again() {
         second.header("retry-after"),
         problem["retryAfter"].to_string()
     );
+    assert_eq!(upstream.requests_to("/images/generations").len(), 1);
+}
+
+#[tokio::test]
+async fn the_queue_is_served_in_turn_and_has_an_end() {
+    let upstream = Upstream::start().await;
+    let gate = Gate::closed();
+    upstream.always(Answer::image(picture::small_png()).held_by(&gate));
+    let service = one_place(&upstream, Duration::from_secs(20)).await;
+    let body = json!({"prompt": "a"});
+    let first = async {
+        let answer = service.generate(&body).await;
+        (answer.status, answer.text())
+    };
+    // Of two that come while the place is taken, one is queued and one is turned away at once.
+    let others = async {
+        upstream
+            .wait_for_requests_to("/images/generations", 1)
+            .await;
+        let (one, two) = (service.generate(&body), service.generate(&body));
+        let (one, two) = (pin!(one), pin!(two));
+        match select(one, two).await {
+            Either::Left((turned_away, queued)) | Either::Right((turned_away, queued)) => {
+                turned_away.assert_problem(429, "too_many_generations");
+                gate.open();
+                queued.await.status
+            }
+        }
+    };
+    let (first, queued) = tokio::join!(first, others);
+    assert_eq!((first.0, queued), (200, 200), "{}", first.1);
+    assert_eq!(upstream.requests_to("/images/generations").len(), 2);
 }
 
 #[tokio::test]
