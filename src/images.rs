@@ -9,7 +9,7 @@ use crate::{image_format::ImageFormat, openai::UpstreamError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 pub use options::{
@@ -32,6 +32,17 @@ pub struct GeneratedImage {
     pub seed: Option<u64>,
     /// The upstream's request id.
     pub upstream_request_id: Option<String>,
+    /// What the call that gave it cost; all pictures of that call share it.
+    pub usage: Option<Arc<CallUsage>>,
+}
+
+/// What the provider counted for one call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallUsage {
+    /// The counts, as the provider gave them.
+    pub counts: Value,
+    /// How many pictures they are for.
+    pub images: usize,
 }
 
 /// What one request gave.

@@ -2,7 +2,7 @@
 //! work goes on whether the caller waits or not, for it is paid for.
 
 use crate::{
-    gallery::{Gallery, ImageEntry, ImageFacts, NewImage},
+    gallery::{Gallery, ImageEntry, ImageFacts, NewImage, UsageFact},
     images::{
         GeneratedImage, GenerationError, GenerationLimits, ImageGenerator, ImageRequest,
         InvalidOption, generate_all,
@@ -350,6 +350,10 @@ fn new_image(
             seed: picture.seed,
             request_id: command.request_id.clone(),
             upstream_request_id: picture.upstream_request_id.clone(),
+            usage: picture.usage.as_ref().map(|usage| UsageFact {
+                counts: usage.counts.to_string(),
+                images: usage.images,
+            }),
         },
     }
 }

@@ -136,5 +136,6 @@ fn paint(request: &ImageRequest, first: u8) -> Result<GeneratedImage, PaintError
         revised_prompt: None,
         seed: Some(seed),
         upstream_request_id: None,
+        usage: None,
     })
 }

@@ -6,14 +6,14 @@ mod download;
 mod family;
 
 use super::{
-    GeneratedImage, Generation, GenerationError, GenerationLimits, ImageGenerator, ImageOptions,
-    ImageRequest, inspect,
+    CallUsage, GeneratedImage, Generation, GenerationError, GenerationLimits, ImageGenerator,
+    ImageOptions, ImageRequest, inspect,
 };
 use crate::openai::{ApiCall, FailedCall, OpenAiClient, SendPolicy, UpstreamAnswer, UpstreamError};
 use async_trait::async_trait;
 use family::Family;
 use serde_json::{Map, Value, json};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// How this provider is called and which model answers.
@@ -91,11 +91,17 @@ impl OpenAiImages {
         let answer = answer::parse(&upstream.body)?;
         drop(upstream.body); // the text is no longer needed, and it is the larger half
         let (mut images, mut failures) = (Vec::new(), Vec::new());
+        let call_usage = answer.usage.clone().map(|counts| CallUsage {
+            counts,
+            images: answer.items.len(),
+        });
+        let call_usage = call_usage.map(Arc::new);
         for item in answer.items {
             match self.read_picture(item.picture, deadline).await {
                 Ok(image) => images.push(GeneratedImage {
                     revised_prompt: item.revised_prompt,
                     upstream_request_id: upstream.request_id.clone(),
+                    usage: call_usage.clone(),
                     ..image
                 }),
                 Err(error) => failures.push(error),
@@ -141,6 +147,7 @@ impl OpenAiImages {
             revised_prompt: None,
             seed: None,
             upstream_request_id: None,
+            usage: None,
         })
     }
 }

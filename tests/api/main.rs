@@ -22,3 +22,4 @@ mod paths;
 mod process;
 mod service;
 mod upstream_faults;
+mod usage;
