@@ -5,7 +5,10 @@ pub mod demo;
 pub mod openai;
 mod options;
 
-use crate::{image_format::ImageFormat, openai::UpstreamError};
+use crate::{
+    image_format::ImageFormat,
+    openai::{ModelEnd, UpstreamError},
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
@@ -116,8 +119,9 @@ pub trait ImageGenerator: Send + Sync {
         limits: GenerationLimits,
     ) -> Result<Generation, GenerationError>;
 
-    /// Whether the provider is there, by a question that costs no money.
-    async fn check(&self, deadline: Instant) -> Result<(), UpstreamError>;
+    /// Whether the provider is there, by a question that costs no money; and which of its models
+    /// have an end, as far as it says.
+    async fn check(&self, deadline: Instant) -> Result<Vec<ModelEnd>, UpstreamError>;
 }
 
 /// Makes all pictures of a request, in as many calls at once as the model needs. Some succeed:

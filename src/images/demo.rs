@@ -10,7 +10,11 @@ use super::{
     GeneratedImage, Generation, GenerationError, GenerationLimits, ImageGenerator, ImageOptions,
     ImageRequest, ImageSize, inspect,
 };
-use crate::{image_format::ImageFormat, openai::UpstreamError, prompt::Prompt};
+use crate::{
+    image_format::ImageFormat,
+    openai::{ModelEnd, UpstreamError},
+    prompt::Prompt,
+};
 use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
@@ -97,8 +101,8 @@ impl ImageGenerator for DemoPainter {
         })
     }
 
-    async fn check(&self, _deadline: Instant) -> Result<(), UpstreamError> {
-        Ok(())
+    async fn check(&self, _deadline: Instant) -> Result<Vec<ModelEnd>, UpstreamError> {
+        Ok(Vec::new())
     }
 }
 

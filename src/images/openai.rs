@@ -9,7 +9,9 @@ use super::{
     CallUsage, GeneratedImage, Generation, GenerationError, GenerationLimits, ImageGenerator,
     ImageOptions, ImageRequest, inspect,
 };
-use crate::openai::{ApiCall, FailedCall, OpenAiClient, SendPolicy, UpstreamAnswer, UpstreamError};
+use crate::openai::{
+    ApiCall, FailedCall, ModelEnd, OpenAiClient, SendPolicy, UpstreamAnswer, UpstreamError,
+};
 use async_trait::async_trait;
 use family::Family;
 use serde_json::{Map, Value, json};
@@ -226,7 +228,7 @@ impl ImageGenerator for OpenAiImages {
             })
     }
 
-    async fn check(&self, deadline: Instant) -> Result<(), UpstreamError> {
+    async fn check(&self, deadline: Instant) -> Result<Vec<ModelEnd>, UpstreamError> {
         self.client.check(deadline).await
     }
 }
