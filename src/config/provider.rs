@@ -5,7 +5,7 @@ use crate::{
     health::ConfiguredModel,
     images::openai::OpenAiImageSettings,
     openai::{DEFAULT_BASE_URL, Endpoint, OpenAiSettings},
-    suggestions::{Fallback, SuggestionSettings},
+    suggestions::{Fallback, SuggestionApi, SuggestionSettings},
 };
 use std::time::Duration;
 use url::Url;
@@ -216,24 +216,34 @@ fn report_missing_azure(reader: &mut Reader<'_>) {
 struct Common {
     timeout: Option<Duration>,
     fallback: Fallback,
+    api: Option<SuggestionApi>,
+    temperature: Option<f64>,
 }
 
 impl Common {
     fn read(reader: &mut Reader<'_>) -> Self {
         let millis = reader.integer("IMAGE_TIMEOUT_MS", 1000, 900_000);
         let fallback = reader.one_of("SUGGESTION_FALLBACK", &["on", "off"]);
+        let api = reader.one_of("SUGGESTION_API", &["chat", "completions"]);
         Self {
             timeout: millis.map(Duration::from_millis),
             fallback: match fallback.as_deref() {
                 Some("off") => Fallback::Error,
                 _ => Fallback::Stored,
             },
+            api: api.map(|api| match api.as_str() {
+                "completions" => SuggestionApi::Completions,
+                _ => SuggestionApi::Chat,
+            }),
+            temperature: reader.decimal("SUGGESTION_TEMPERATURE", 0.0, 2.0),
         }
     }
 
     fn suggestions(&self, model: String) -> SuggestionSettings {
         SuggestionSettings {
+            api: self.api.unwrap_or_else(|| SuggestionApi::of_model(&model)),
             model,
+            temperature: self.temperature,
             fallback: self.fallback,
             timeout: Duration::from_secs(20),
         }
