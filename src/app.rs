@@ -91,6 +91,8 @@ pub struct App {
     pub suggestions: Suggestions,
     /// Whether everything is there.
     pub health: Health,
+    /// When, after the start, the models' ends are looked up for the log.
+    pub models_checked_after: Duration,
     /// The folder store, where that is the store: this process serves its files.
     pub files: Option<Arc<DirectoryStore>>,
     /// The largest `n` of a request.
@@ -118,11 +120,13 @@ impl App {
             health: Health::new(
                 generator,
                 gallery.clone(),
+                config.provider.models(),
                 HealthSettings {
                     memory: config.health_memory,
                     ..HealthSettings::default()
                 },
             ),
+            models_checked_after: config.models_checked_after,
             gallery,
             suggestions,
             files,

@@ -67,6 +67,8 @@ pub struct ServiceConfig {
     pub cors_origins: Vec<String>,
     /// How long the answer of a health probe is remembered.
     pub health_memory: Duration,
+    /// When, after the start, the provider is asked for the first time how long the models stay.
+    pub models_checked_after: Duration,
 }
 
 /// One setting that is wrong or missing.
@@ -173,6 +175,7 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
         public_base_url,
         cors_origins,
         health_memory: Duration::from_secs(30),
+        models_checked_after: Duration::from_secs(2),
     })
 }
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 pub use listing::{Cursor, InvalidCursor};
-pub use metadata::ImageFacts;
+pub use metadata::{ImageFacts, UsageFact};
 
 /// Without a `limit`, a list ends here and names a cursor.
 const MOST_IN_ONE_LIST: usize = 10_000;

@@ -1,9 +1,15 @@
 //! Whether the store and the provider are there, from questions that cost no money, remembered
-//! for a while so that nobody can make us ask often.
+//! for a while so that nobody can make us ask often; and whether the models will stay.
 
-use crate::{gallery::Gallery, images::ImageGenerator};
+mod ending;
+
+use crate::{gallery::Gallery, images::ImageGenerator, openai::UpstreamError};
+use ending::Watch;
 use std::{sync::Arc, time::Duration};
+use time::OffsetDateTime;
 use tokio::{sync::Mutex, time::Instant};
+
+pub use ending::{ConfiguredModel, EndingModel};
 
 /// How long answers hold and probes may take.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +38,8 @@ pub struct Check {
     pub name: String,
     /// What is wrong with it, as far as the public may know; `None`: nothing.
     pub problem: Option<&'static str>,
+    /// Models of it that end soon or have ended. It may be healthy all the same.
+    pub ending_models: Vec<EndingModel>,
 }
 
 /// When the checks were made, and what they found.
@@ -45,17 +53,19 @@ pub struct Health {
 }
 
 impl Health {
-    /// Over the components that can fail.
+    /// Over the components that can fail and the models whose end is of interest.
     #[must_use]
     pub fn new(
         generator: Arc<dyn ImageGenerator>,
         gallery: Arc<Gallery>,
+        models: Vec<ConfiguredModel>,
         settings: HealthSettings,
     ) -> Self {
         Self {
             probe: Arc::new(Probe {
                 generator,
                 gallery,
+                models: Watch::new(models),
                 timeout: settings.probe_timeout,
             }),
             memory: settings.memory,
@@ -65,8 +75,8 @@ impl Health {
 
     /// Each component's state, not older than the settings say. Callers at the same time share
     /// one probe, which is finished and remembered even when they go away. Empty when the probe
-    /// itself broke.
-    pub async fn checks(&self) -> Vec<Check> {
+    /// itself broke. `now` is what days until a model's end are counted from.
+    pub async fn checks(&self, now: OffsetDateTime) -> Vec<Check> {
         let (probe, memory, latest) = (self.probe.clone(), self.memory, self.latest.clone());
         let checks = tokio::spawn(async move {
             let mut latest = latest.lock().await;
@@ -75,11 +85,21 @@ impl Health {
             {
                 return checks.clone();
             }
-            let checks = probe.run().await;
+            let checks = probe.run(now).await;
             *latest = Some((Instant::now(), checks.clone()));
             checks
         });
         checks.await.unwrap_or_default()
+    }
+
+    /// Asks the provider alone, for the sake of the log: a model that ends soon is named there
+    /// without anybody asking. A provider that cannot be asked is no news here; whoever wants to
+    /// know asks for the checks.
+    pub async fn warn_of_ending_models(&self, now: OffsetDateTime) {
+        let deadline = Instant::now() + self.probe.timeout;
+        if let Err(error) = self.probe.ask_provider(deadline, now).await {
+            tracing::debug!(%error, "the provider was not asked when its models end");
+        }
     }
 }
 
@@ -87,12 +107,13 @@ impl Health {
 struct Probe {
     generator: Arc<dyn ImageGenerator>,
     gallery: Arc<Gallery>,
+    models: Watch,
     timeout: Duration,
 }
 
 impl Probe {
-    async fn run(&self) -> Vec<Check> {
-        let (store, provider) = tokio::join!(self.check_store(), self.check_provider());
+    async fn run(&self, now: OffsetDateTime) -> Vec<Check> {
+        let (store, provider) = tokio::join!(self.check_store(), self.check_provider(now));
         vec![store, provider]
     }
 
@@ -110,22 +131,36 @@ impl Probe {
             component: "store",
             name: "images".to_owned(),
             problem,
+            ending_models: Vec::new(),
         }
     }
 
-    async fn check_provider(&self) -> Check {
+    async fn check_provider(&self, now: OffsetDateTime) -> Check {
         let deadline = Instant::now() + self.timeout;
-        let problem = match self.generator.check(deadline).await {
-            Ok(()) => None,
+        let (problem, ending_models) = match self.ask_provider(deadline, now).await {
+            Ok(ending_models) => (None, ending_models),
             Err(error) => {
                 tracing::warn!(%error, "the image provider is not ready");
-                Some("the image provider failed or refused")
+                let problem = "the image provider failed or refused";
+                (Some(problem), Vec::new())
             }
         };
         Check {
             component: "provider",
             name: self.generator.provider().to_owned(),
             problem,
+            ending_models,
         }
+    }
+
+    async fn ask_provider(
+        &self,
+        deadline: Instant,
+        now: OffsetDateTime,
+    ) -> Result<Vec<EndingModel>, UpstreamError> {
+        let ends = self.generator.check(deadline).await?;
+        let ending = self.models.find(&ends, now);
+        self.models.log(&ending);
+        Ok(ending)
     }
 }

@@ -7,12 +7,16 @@ pub mod openai;
 mod options;
 pub mod rules;
 
-use crate::{image_format::ImageFormat, openai::UpstreamError};
+use crate::{
+    image_format::ImageFormat,
+    openai::{ModelEnd, UpstreamError},
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use memory::MemoryShare;
 use rules::ModelRules;
 use serde_json::Value;
+use std::sync::Arc;
 use tokio::time::Instant;
 
 pub use options::{
@@ -35,6 +39,17 @@ pub struct GeneratedImage {
     pub seed: Option<u64>,
     /// The upstream's request id.
     pub upstream_request_id: Option<String>,
+    /// What the call that gave it cost; all pictures of that call share it.
+    pub usage: Option<Arc<CallUsage>>,
+}
+
+/// What the provider counted for one call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallUsage {
+    /// The counts, as the provider gave them.
+    pub counts: Value,
+    /// How many pictures they are for.
+    pub images: usize,
 }
 
 /// What one request gave.
@@ -107,8 +122,9 @@ pub trait ImageGenerator: Send + Sync {
         limits: GenerationLimits<'_>,
     ) -> Result<Generation, GenerationError>;
 
-    /// Whether the provider is there, by a question that costs no money.
-    async fn check(&self, deadline: Instant) -> Result<(), UpstreamError>;
+    /// Whether the provider is there, by a question that costs no money; and which of its models
+    /// have an end, as far as it says.
+    async fn check(&self, deadline: Instant) -> Result<Vec<ModelEnd>, UpstreamError>;
 }
 
 /// Checks what only the model of a request can say about it, before anything is sent and paid.

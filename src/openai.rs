@@ -4,6 +4,7 @@
 mod address;
 mod body;
 mod failure;
+mod models;
 mod retry;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use url::Url;
 pub use address::{ApiCall, Endpoint};
 pub use body::{AnswerBody, ReadAnswer, WholeBody};
 pub use failure::UpstreamError;
+pub use models::ModelEnd;
 
 /// The public API.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
@@ -158,11 +160,12 @@ impl OpenAiClient {
     }
 
     /// Asks for the model list, which costs nothing: whether the address is right, the service
-    /// there and the key accepted. A server that has no such list is taken as ready.
+    /// there and the key accepted. A server that has no such list is taken as ready. Gives the
+    /// listed models that have an end.
     ///
     /// # Errors
     /// [`UpstreamError`] with the reason why not.
-    pub async fn check(&self, deadline: Instant) -> Result<(), UpstreamError> {
+    pub async fn check(&self, deadline: Instant) -> Result<Vec<ModelEnd>, UpstreamError> {
         let request = self
             .http
             .get(self.settings.endpoint.url(ApiCall::Models, ""))
@@ -170,7 +173,8 @@ impl OpenAiClient {
         let response = within(deadline, async {
             request.send().await.map_err(retry::Failure::connection)
         });
-        let status = response.await.map_err(|failure| failure.error)?.status();
+        let response = response.await.map_err(|failure| failure.error)?;
+        let status = response.status();
         match status.as_u16() {
             401 | 403 => Err(UpstreamError::Misconfigured {
                 reason: "it refused the credentials",
@@ -179,7 +183,11 @@ impl OpenAiClient {
             500.. => Err(UpstreamError::ServerFault {
                 status: status.as_u16(),
             }),
-            _ => Ok(()),
+            200..300 => {
+                let ends = tokio::time::timeout_at(deadline, models::read_ends(response));
+                Ok(ends.await.unwrap_or_default())
+            }
+            _ => Ok(Vec::new()),
         }
     }
 

@@ -41,7 +41,8 @@ pub struct OperationSettings {
     pub longest_generation: Duration,
     /// When a caller is told that the work goes on without them.
     pub longest_wait: Duration,
-    /// Pauses between further attempts to store a picture that no caller can be given any more.
+    /// Pause before another attempt to store a picture that no caller can be given any more;
+    /// doubled each time.
     pub late_storing_pause: Duration,
 }
 
@@ -58,7 +59,7 @@ impl Default for OperationSettings {
             memory_mebibytes: 96,
             longest_generation: Duration::from_secs(200),
             longest_wait: Duration::from_secs(220),
-            late_storing_pause: Duration::from_secs(20),
+            late_storing_pause: Duration::from_secs(1),
         }
     }
 }

@@ -9,7 +9,9 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use time::OffsetDateTime;
 use tokio::{net::TcpListener, sync::Notify};
+use tokio_util::task::AbortOnDropHandle;
 
 /// Platforms kill what is left 30 s after they asked it to stop.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(25);
@@ -27,6 +29,8 @@ pub async fn serve(
     let stopping = Arc::new(Notify::new());
     let signal = stopping.clone();
     let router = router::router(&service);
+    // Ends with this function: nothing depends on it.
+    let _look_ahead = AbortOnDropHandle::new(tokio::spawn(look_ahead(service.clone())));
     // An answer's head and body are two writes: Nagle's algorithm would hold the second one back
     // until the first is acknowledged, which takes a waiting peer 40 ms.
     let listener = listener.tap_io(|stream| {
@@ -60,6 +64,15 @@ pub async fn serve(
             tracing::error!(unfinished, "stopped before everything was finished");
             Ok(())
         }
+    }
+}
+
+/// Lets the log say which models end soon. Not at the start itself, which is to be quick.
+async fn look_ahead(service: Arc<Service>) {
+    if let Service::Ready(app) = service.as_ref() {
+        tokio::time::sleep(app.models_checked_after).await;
+        let now = OffsetDateTime::now_utc();
+        app.health.warn_of_ending_models(now).await;
     }
 }
 

@@ -1,12 +1,12 @@
 //! Ideas for prompts: one sentence by a language model, or a stored one.
 
+mod clean;
+mod completion;
 mod fallback;
 
-use crate::openai::{
-    AfterTimeout, ApiCall, FailedCall, OpenAiClient, SendPolicy, UpstreamError, WholeBody,
-};
-use serde::Deserialize;
-use serde_json::json;
+use crate::openai::{AfterTimeout, ApiCall, FailedCall, OpenAiClient, SendPolicy, WholeBody};
+use completion::Outcome;
+use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,18 +18,51 @@ const INSTRUCTION: &str = "Write one idea for a picture that an image generator 
 /// Reasoning models think within this budget too, so a sentence needs more than its own length.
 const MAX_COMPLETION_TOKENS: u32 = 1000;
 
-/// The length of the text that a caller gets, at the most.
-const MAX_CHARACTERS: usize = 400;
+/// The legacy models do not think first.
+const MAX_LEGACY_TOKENS: u32 = 300;
 
 /// Who is asked, and how.
 #[derive(Debug, Clone)]
 pub struct SuggestionSettings {
     /// The model, or at Azure the deployment.
     pub model: String,
+    /// By which API.
+    pub api: SuggestionApi,
+    /// How much the model may vary, 0 to 2; `None`: as the model likes.
+    pub temperature: Option<f64>,
     /// Whether a stored idea stands in when the model fails.
     pub fallback: Fallback,
     /// How long a caller waits for the model.
     pub timeout: Duration,
+}
+
+/// The two APIs that models write by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SuggestionApi {
+    /// Chat completions.
+    Chat,
+    /// The legacy completions.
+    Completions,
+}
+
+impl SuggestionApi {
+    /// The API of a model by its name. At OpenAI the last models of the old API ended in 2026;
+    /// other servers have them. The open models whose names end in `-instruct` want a chat.
+    #[must_use]
+    pub fn of_model(model: &str) -> Self {
+        let name = model.to_ascii_lowercase();
+        let name = name.rsplit('/').next().unwrap_or_default();
+        let name = name.strip_prefix("ft:").unwrap_or(name);
+        let is_instruct = name
+            .strip_prefix("gpt-")
+            .and_then(|rest| rest.split_once("-instruct"))
+            .is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(['-', ':']));
+        let starts = ["babbage-", "davinci-", "text-davinci-"];
+        match is_instruct || starts.iter().any(|start| name.starts_with(start)) {
+            true => Self::Completions,
+            false => Self::Chat,
+        }
+    }
 }
 
 /// What happens when the model fails.
@@ -67,9 +100,12 @@ pub enum SuggestionError {
     /// The call failed.
     #[error("the suggestion could not be fetched")]
     Upstream(#[source] FailedCall),
-    /// The answer has no text in it.
-    #[error("the model's answer holds no text")]
-    Empty,
+    /// The answer holds no idea that could be given.
+    #[error("the model's answer cannot be used: {reason}")]
+    Unusable {
+        /// Why.
+        reason: &'static str,
+    },
 }
 
 /// Ideas from a model or from the stored list.
@@ -119,7 +155,7 @@ impl Suggestions {
 fn cause(error: &SuggestionError) -> Option<String> {
     match error {
         SuggestionError::Upstream(call) => Some(format!("{call}: {}", call.error)),
-        SuggestionError::Empty => None,
+        SuggestionError::Unusable { .. } => None,
     }
 }
 
@@ -137,15 +173,7 @@ async fn ask(
     client: &OpenAiClient,
     settings: &SuggestionSettings,
 ) -> Result<String, SuggestionError> {
-    let is_legacy = wants_legacy_api(&settings.model);
-    let (call, mut body) = if is_legacy {
-        let body = json!({ "prompt": format!("{INSTRUCTION}\n\n"), "max_tokens": 300 });
-        (ApiCall::Completion, body)
-    } else {
-        let messages = json!([{ "role": "user", "content": INSTRUCTION }]);
-        let body = json!({ "messages": messages, "max_completion_tokens": MAX_COMPLETION_TOKENS });
-        (ApiCall::ChatCompletion, body)
-    };
+    let (call, mut body) = question(settings);
     if client.names_model_in_body() {
         body["model"] = settings.model.as_str().into();
     }
@@ -161,69 +189,40 @@ async fn ask(
         .post(call, &settings.model, &body, policy, &WholeBody)
         .await
         .map_err(SuggestionError::Upstream)?;
-    let text = text_of(&answer.value).map_err(|error| {
-        SuggestionError::Upstream(FailedCall {
+    match completion::read(&answer.value) {
+        Ok(Outcome::Text(text)) => clean::clean(&text).ok_or(SuggestionError::Unusable {
+            reason: "it holds no words",
+        }),
+        Ok(Outcome::Unusable(reason)) => Err(SuggestionError::Unusable { reason }),
+        Err(error) => Err(SuggestionError::Upstream(FailedCall {
             error,
             attempts: answer.attempts,
             request_id: answer.request_id,
-        })
-    })?;
-    clean(&text).ok_or(SuggestionError::Empty)
+        })),
+    }
 }
 
-/// The models of the old API; at OpenAI the last of them ended in 2026, other servers have them.
-fn wants_legacy_api(model: &str) -> bool {
-    let starts = ["babbage-", "davinci-", "text-davinci"];
-    model.ends_with("-instruct") || starts.iter().any(|start| model.starts_with(start))
-}
-
-#[derive(Deserialize)]
-struct Completion {
-    #[serde(default)]
-    choices: Vec<Choice>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    finish_reason: Option<String>,
-    message: Option<Message>,
-    text: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    content: Option<String>,
-}
-
-/// The first choice's text, of either API; empty for a refusal or half a text.
-fn text_of(body: &[u8]) -> Result<String, UpstreamError> {
-    let completion: Completion =
-        serde_json::from_slice(body).map_err(|_| UpstreamError::Malformed {
-            reason: "it is not the JSON of a completion",
-        })?;
-    // A sentence that was cut off in the middle is none.
-    let is_whole = |choice: &Choice| choice.finish_reason.as_deref() != Some("length");
-    let choice = completion.choices.into_iter().next().filter(is_whole);
-    let text = choice.and_then(|choice| match choice.message {
-        Some(message) => message.content,
-        None => choice.text,
-    });
-    Ok(text.unwrap_or_default())
-}
-
-/// One line without wrapping quotes, cut at a word; `None` when nothing is left.
-fn clean(text: &str) -> Option<String> {
-    const QUOTES: [char; 8] = ['"', '\'', '“', '”', '‘', '’', '«', '»'];
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = line.trim_matches(|c: char| QUOTES.contains(&c) || c.is_whitespace());
-    let line: String = line.chars().filter(|c| !c.is_control()).collect();
-    let cut = match line.char_indices().nth(MAX_CHARACTERS) {
-        Some((end, _)) => line[..end]
-            .rsplit_once(' ')
-            .map_or(&line[..end], |(head, _)| head),
-        None => &line,
+/// What is sent, but for the model. Reasoning models refuse `max_tokens` and any temperature but
+/// their own (<https://platform.openai.com/docs/api-reference/chat/create>), so that is sent only
+/// when it is set.
+fn question(settings: &SuggestionSettings) -> (ApiCall, Value) {
+    let (call, mut body) = match settings.api {
+        SuggestionApi::Chat => {
+            let messages = json!([{ "role": "user", "content": INSTRUCTION }]);
+            let body =
+                json!({ "messages": messages, "max_completion_tokens": MAX_COMPLETION_TOKENS });
+            (ApiCall::ChatCompletion, body)
+        }
+        SuggestionApi::Completions => {
+            let prompt = format!("{INSTRUCTION}\n\n");
+            let body = json!({ "prompt": prompt, "max_tokens": MAX_LEGACY_TOKENS });
+            (ApiCall::Completion, body)
+        }
     };
-    (!cut.is_empty()).then(|| cut.to_owned())
+    if let Some(temperature) = settings.temperature {
+        body["temperature"] = temperature.into();
+    }
+    (call, body)
 }
 
 #[cfg(test)]
@@ -231,42 +230,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_cleaned_for_a_text_field() {
-        for (text, expected) in [
-            ("\n\nA red fox.\n", Some("A red fox.")),
-            ("\"A fox\nin  snow\"", Some("A fox in snow")),
-            ("“Ein Fuchs”", Some("Ein Fuchs")),
-            ("The fox's den", Some("The fox's den")),
-            (" \n\"\" ", None),
-            ("", None),
+    fn the_models_of_the_legacy_api_are_known_by_name() {
+        for model in [
+            "gpt-3.5-turbo-instruct",
+            "gpt-3.5-turbo-instruct-0914",
+            "GPT-35-Turbo-Instruct",
+            "openai/gpt-3.5-turbo-instruct",
+            "babbage-002",
+            "Davinci-002",
+            "ft:davinci-002:acme::8a",
+            "text-davinci-003",
         ] {
-            assert_eq!(clean(text).as_deref(), expected, "{text:?}");
+            assert_eq!(
+                SuggestionApi::of_model(model),
+                SuggestionApi::Completions,
+                "{model}"
+            );
         }
-        let long = clean(&"word ".repeat(200)).unwrap();
-        assert!(long.chars().count() <= MAX_CHARACTERS && long.ends_with("word"));
-    }
-
-    #[test]
-    fn both_apis_answers_are_read() {
-        for (body, expected) in [
-            (r#"{"choices":[{"message":{"content":"hi"}}]}"#, "hi"),
-            (r#"{"choices":[{"text":"\n\nhi"}]}"#, "\n\nhi"),
-            (
-                r#"{"choices":[{"message":{"content":null,"refusal":"no"}}]}"#,
-                "",
-            ),
-            (r#"{"choices":[]}"#, ""),
-            (
-                r#"{"choices":[{"text":"A fox in","finish_reason":"length"}]}"#,
-                "",
-            ),
-            (
-                r#"{"choices":[{"text":"hi","finish_reason":"stop"}]}"#,
-                "hi",
-            ),
+        for model in [
+            "gpt-6-luna",
+            "gpt-5.6-terra",
+            "gpt-instructor",
+            "Llama-3.1-8B-Instruct",
+            "qwen2.5-7b-instruct",
+            "ft:gpt-4o-mini:acme::8a",
+            "my-davinci",
         ] {
-            assert_eq!(text_of(body.as_bytes()).unwrap(), expected, "{body}");
+            assert_eq!(
+                SuggestionApi::of_model(model),
+                SuggestionApi::Chat,
+                "{model}"
+            );
         }
-        assert!(text_of(b"<html>").is_err());
     }
 }

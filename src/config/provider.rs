@@ -2,9 +2,10 @@
 
 use super::reader::Reader;
 use crate::{
+    health::ConfiguredModel,
     images::openai::{AZURE_PROVIDER, HostPattern, OpenAiImageSettings},
     openai::{DEFAULT_BASE_URL, Endpoint, OpenAiSettings},
-    suggestions::{Fallback, SuggestionSettings},
+    suggestions::{Fallback, SuggestionApi, SuggestionSettings},
 };
 use std::time::Duration;
 use url::Url;
@@ -15,6 +16,8 @@ const DEFAULT_IMAGE_MODEL: &str = "gpt-image-2.5-flare";
 /// OpenAI's successor of the small gpt-4o and gpt-4.1 models.
 const DEFAULT_TEXT_MODEL: &str = "gpt-6-luna";
 
+const IMAGE_MODEL: &str = "OPENAI_IMAGE_MODEL";
+const TEXT_MODEL: &str = "OPENAI_TEXT_MODEL";
 const OPENAI_KEY: [&str; 2] = ["OPEN_AI_KEY", "OPENAI_API_KEY"];
 const AZURE_OPENAI: [&str; 3] = [
     "AZURE_OPENAI_ENDPOINT",
@@ -42,6 +45,30 @@ pub struct OpenAiConfig {
     pub images: OpenAiImageSettings,
     /// Its ideas; `None`: stored ones.
     pub suggestions: Option<SuggestionSettings>,
+}
+
+impl ProviderConfig {
+    /// The models that it names, each with the setting that names another.
+    #[must_use]
+    pub fn models(&self) -> Vec<ConfiguredModel> {
+        let Self::OpenAi(openai) = self else {
+            return Vec::new();
+        };
+        let (image_setting, text_setting) = match openai.upstream.endpoint {
+            Endpoint::OpenAi { .. } => (IMAGE_MODEL, TEXT_MODEL),
+            Endpoint::AzureDeployments { .. } | Endpoint::AzureV1 { .. } => {
+                (AZURE_OPENAI[2], AZURE_TEXT_DEPLOYMENT)
+            }
+        };
+        let named = |name: &str, setting| ConfiguredModel {
+            name: name.to_owned(),
+            setting,
+        };
+        let text = openai.suggestions.as_ref();
+        let text = text.map(|text| named(&text.model, text_setting));
+        let image = named(&openai.images.model, image_setting);
+        std::iter::once(image).chain(text).collect()
+    }
 }
 
 impl From<OpenAiConfig> for ProviderConfig {
@@ -102,8 +129,8 @@ fn read_openai(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig>
         let problem = "is missing (only a server named by OPENAI_BASE_URL may need none)";
         reader.problem(OPENAI_KEY[0], problem);
     }
-    let image_model = read_model(reader, "OPENAI_IMAGE_MODEL");
-    let text_model = read_model(reader, "OPENAI_TEXT_MODEL");
+    let image_model = read_model(reader, IMAGE_MODEL);
+    let text_model = read_model(reader, TEXT_MODEL);
     let upstream = settings(
         Endpoint::OpenAi {
             base_url: base_url?,
@@ -206,12 +233,15 @@ struct Common {
     timeout: Option<Duration>,
     download_hosts: Vec<HostPattern>,
     fallback: Fallback,
+    api: Option<SuggestionApi>,
+    temperature: Option<f64>,
 }
 
 impl Common {
     fn read(reader: &mut Reader<'_>) -> Self {
         let millis = reader.integer("IMAGE_TIMEOUT_MS", 1000, 900_000);
         let fallback = reader.one_of("SUGGESTION_FALLBACK", &["on", "off"]);
+        let api = reader.one_of("SUGGESTION_API", &["chat", "completions"]);
         Self {
             timeout: millis.map(Duration::from_millis),
             download_hosts: read_download_hosts(reader),
@@ -219,12 +249,19 @@ impl Common {
                 Some("off") => Fallback::Error,
                 _ => Fallback::Stored,
             },
+            api: api.map(|api| match api.as_str() {
+                "completions" => SuggestionApi::Completions,
+                _ => SuggestionApi::Chat,
+            }),
+            temperature: reader.decimal("SUGGESTION_TEMPERATURE", 0.0, 2.0),
         }
     }
 
     fn suggestions(&self, model: String) -> SuggestionSettings {
         SuggestionSettings {
+            api: self.api.unwrap_or_else(|| SuggestionApi::of_model(&model)),
             model,
+            temperature: self.temperature,
             fallback: self.fallback,
             timeout: Duration::from_secs(20),
         }

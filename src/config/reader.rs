@@ -85,6 +85,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A number with or without a decimal point.
+    pub fn decimal(&mut self, name: &str, min: f64, max: f64) -> Option<f64> {
+        let value = self.text(&[name])?;
+        let number = value.parse().ok();
+        // NaN and the infinities are numbers to `parse` and in no range.
+        let number = number.filter(|number| (min..=max).contains(number));
+        if number.is_none() {
+            let rule = format!("must be a number from {min} to {max}, such as 0.7");
+            self.problem(name, rule);
+        }
+        number
+    }
+
     pub fn parsed<T: FromStr>(&mut self, name: &str, rule: &str) -> Option<T> {
         let value = self.text(&[name])?;
         if value.parse::<T>().is_err() {

@@ -59,6 +59,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("SAS_SCOPE", &[], "container"),
     setting("SAS_MINUTES", &[], "30"),
     setting("SUGGESTION_FALLBACK", &[], "on"),
+    setting("SUGGESTION_API", &[], "by the model's name"),
+    setting("SUGGESTION_TEMPERATURE", &[], "the model's own"),
     setting("MAX_IMAGES", &[], "4"),
     setting("MAX_CONCURRENT_GENERATIONS", &[], "64"),
     setting("IMAGE_MEMORY_MB", &[], "96"),

@@ -148,6 +148,8 @@ fn all_problems_are_reported_together() {
         ("SAS_MINUTES", "soon"),
         ("SAS_SCOPE", "world"),
         ("SUGGESTION_FALLBACK", "maybe"),
+        ("SUGGESTION_API", "fax"),
+        ("SUGGESTION_TEMPERATURE", "warm"),
         ("IMAGE_TIMEOUT_MS", "1"),
         ("IMAGE_DOWNLOAD_HOSTS", "https://cdn.example.com"),
         ("IMAGES_CONTAINER", "Images"),
@@ -168,6 +170,31 @@ fn all_problems_are_reported_together() {
         .collect();
     expected.sort_unstable();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_temperature_is_a_decimal_number_from_0_to_2() {
+    let read = |text: &str| service(&[OPENAI, ("SUGGESTION_TEMPERATURE", text)]).provider;
+    for (text, expected) in [
+        ("0", Some(0.0)),
+        ("0.7", Some(0.7)),
+        ("2", Some(2.0)),
+        ("", None),
+    ] {
+        let ProviderConfig::OpenAi(openai) = read(text) else {
+            panic!("no provider")
+        };
+        let temperature = openai.suggestions.unwrap().temperature;
+        assert_eq!(temperature, expected, "{text}");
+    }
+    for text in ["2.1", "-0.1", "0,7", "NaN", "inf", "1 2"] {
+        let config = self::read(&[("SUGGESTION_TEMPERATURE", text)]);
+        let message = config.service.unwrap_err().to_string();
+        assert_eq!(
+            message, "SUGGESTION_TEMPERATURE must be a number from 0 to 2, such as 0.7",
+            "{text}"
+        );
+    }
 }
 
 #[test]

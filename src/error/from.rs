@@ -205,7 +205,7 @@ impl From<SuggestionError> for ApiError {
         let answer = Self::new(StatusCode::BAD_GATEWAY, "upstream_error", detail);
         match error {
             SuggestionError::Upstream(call) => answer.with_cause(call),
-            SuggestionError::Empty => answer.with_cause(error),
+            SuggestionError::Unusable { .. } => answer.with_cause(error),
         }
     }
 }

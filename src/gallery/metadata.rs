@@ -12,11 +12,16 @@ const MAX_BYTES: usize = 7 * 1024;
 /// More than this of one fact, encoded, is cut, so that the prompt keeps room.
 const MAX_FACT_BYTES: usize = 2 * 1024;
 
+/// Longer counts than this, encoded, are no counts: the usage of an image takes some 300 bytes.
+const MAX_USAGE_BYTES: usize = 1024;
+
 const PROMPT: &str = "prompt";
 const PROMPT_IS_CUT: &str = "prompt_truncated";
 const REVISED_PROMPT: &str = "revised_prompt";
 const MODEL: &str = "model";
 const SIZE: &str = "size";
+const USAGE: &str = "usage";
+const USAGE_IMAGES: &str = "usage_images";
 
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -43,6 +48,29 @@ pub struct ImageFacts {
     pub request_id: String,
     /// The upstream's request id.
     pub upstream_request_id: Option<String>,
+    /// What the call that made it cost, as far as the provider says.
+    pub usage: Option<UsageFact>,
+}
+
+/// What a provider counted for the call that made an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageFact {
+    /// A JSON text without spaces, as the provider counted.
+    pub counts: String,
+    /// How many images the counts are for; each of them carries the same counts.
+    pub images: usize,
+}
+
+impl UsageFact {
+    /// Half of a JSON text is of no use, so that what is too long is left out as a whole. The
+    /// number of images keeps readers from counting one call several times.
+    fn encode(&self) -> impl Iterator<Item = (String, String)> {
+        let (counts, whole) = encode_at_most(&self.counts, MAX_USAGE_BYTES);
+        let counts = whole.then(|| (USAGE.to_owned(), counts));
+        let images =
+            (whole && self.images > 1).then(|| (USAGE_IMAGES.to_owned(), self.images.to_string()));
+        counts.into_iter().chain(images)
+    }
 }
 
 /// As blob metadata: names that the service takes (C# identifiers), ASCII values. A prompt that
@@ -64,6 +92,7 @@ pub(super) fn encode(prompt: &Prompt, facts: &ImageFacts) -> Metadata {
         let value = encode_at_most(value?, MAX_FACT_BYTES).0;
         (!value.is_empty()).then(|| (name.to_owned(), value))
     })
+    .chain(facts.usage.iter().flat_map(UsageFact::encode))
     .collect();
     let used: usize = metadata
         .iter()
@@ -138,6 +167,7 @@ mod tests {
         let facts = ImageFacts {
             revised_prompt: Some(long.clone()),
             upstream_request_id: Some("x".repeat(50_000)),
+            usage: usage(format!("\"{}\"", "1".repeat(MAX_USAGE_BYTES - 6)), 10),
             ..facts()
         };
         let metadata = encode(&Prompt::parse(&long).unwrap(), &facts);
@@ -147,7 +177,30 @@ mod tests {
             .sum();
         assert!(bytes <= MAX_BYTES, "{bytes}");
         assert_eq!(metadata[PROMPT_IS_CUT], "true");
+        assert_eq!(metadata[USAGE].len(), MAX_USAGE_BYTES);
         let prompt = decode(&metadata).0.unwrap();
-        assert!(long.starts_with(&prompt) && prompt.chars().count() > 200);
+        assert!(long.starts_with(&prompt) && prompt.chars().count() > 100);
+    }
+
+    fn usage(counts: String, images: usize) -> Option<UsageFact> {
+        Some(UsageFact { counts, images })
+    }
+
+    #[test]
+    fn usage_is_whole_or_not_there_and_says_how_many_images_it_is_for() {
+        let of = |usage| {
+            let metadata = encode(
+                &Prompt::parse("a").unwrap(),
+                &ImageFacts { usage, ..facts() },
+            );
+            let value = |name| metadata.get(name).cloned();
+            (value(USAGE), value(USAGE_IMAGES))
+        };
+        let counts = r#"{"total_tokens":12}"#.to_owned();
+        let encoded = Some("%7B%22total_tokens%22%3A12%7D".to_owned());
+        assert_eq!(of(usage(counts.clone(), 1)), (encoded.clone(), None));
+        assert_eq!(of(usage(counts, 3)), (encoded, Some("3".to_owned())));
+        assert_eq!(of(usage("1".repeat(MAX_USAGE_BYTES + 1), 3)), (None, None));
+        assert_eq!(of(None), (None, None));
     }
 }

@@ -11,7 +11,10 @@ use super::{
     ImageRequest, ImageSize, inspect,
     rules::{self, ModelRules},
 };
-use crate::{image_format::ImageFormat, openai::UpstreamError};
+use crate::{
+    image_format::ImageFormat,
+    openai::{ModelEnd, UpstreamError},
+};
 use async_trait::async_trait;
 use std::sync::Arc;
 use tokio::{sync::Semaphore, time::Instant};
@@ -73,6 +76,7 @@ impl ImageGenerator for DemoPainter {
             revised_prompt: None,
             seed: Some(picture.seed),
             upstream_request_id: None,
+            usage: None,
         };
         Ok(Generation {
             images: vec![image],
@@ -82,8 +86,8 @@ impl ImageGenerator for DemoPainter {
         })
     }
 
-    async fn check(&self, _deadline: Instant) -> Result<(), UpstreamError> {
-        Ok(())
+    async fn check(&self, _deadline: Instant) -> Result<Vec<ModelEnd>, UpstreamError> {
+        Ok(Vec::new())
     }
 }
 

@@ -6,18 +6,19 @@ mod download;
 mod metered;
 
 use super::{
-    DEFAULT_MAX_RETRIES, GeneratedImage, Generation, GenerationError, GenerationLimits,
+    CallUsage, DEFAULT_MAX_RETRIES, GeneratedImage, Generation, GenerationError, GenerationLimits,
     ImageGenerator, ImageOptions, ImageRequest, inspect, memory::Reservation, rules::ModelRules,
 };
 use crate::openai::{
-    AfterTimeout, ApiCall, FailedCall, OpenAiClient, SendPolicy, UpstreamAnswer, UpstreamError,
+    AfterTimeout, ApiCall, FailedCall, ModelEnd, OpenAiClient, SendPolicy, UpstreamAnswer,
+    UpstreamError,
 };
 use answer::{Answer, Picture};
 use async_trait::async_trait;
 use bytes::Bytes;
 use metered::MeteredReader;
 use serde_json::{Map, Value};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 pub use download::{DownloadHosts, Downloads, HostPattern, InvalidHostPattern};
@@ -89,6 +90,11 @@ impl OpenAiImages {
     ) -> Result<Generation, UpstreamError> {
         let (answer, mut reservation) = upstream.value;
         let (mut images, mut failures) = (Vec::new(), Vec::new());
+        let call_usage = answer.usage.clone().map(|counts| CallUsage {
+            counts,
+            images: answer.items.len(),
+        });
+        let call_usage = call_usage.map(Arc::new);
         for item in answer.items {
             let bytes = match item.picture {
                 Picture::Inline(bytes) => Ok(reservation.hold(bytes)),
@@ -99,6 +105,7 @@ impl OpenAiImages {
                 Ok(image) => images.push(GeneratedImage {
                     revised_prompt: item.revised_prompt,
                     upstream_request_id: upstream.request_id.clone(),
+                    usage: call_usage.clone(),
                     ..image
                 }),
                 Err(error) => failures.push(error),
@@ -164,6 +171,7 @@ fn inspect_picture(bytes: Bytes) -> Result<GeneratedImage, UpstreamError> {
         revised_prompt: None,
         seed: None,
         upstream_request_id: None,
+        usage: None,
     })
 }
 
@@ -218,7 +226,7 @@ impl ImageGenerator for OpenAiImages {
             })
     }
 
-    async fn check(&self, deadline: Instant) -> Result<(), UpstreamError> {
+    async fn check(&self, deadline: Instant) -> Result<Vec<ModelEnd>, UpstreamError> {
         self.client.check(deadline).await
     }
 }

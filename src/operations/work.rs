@@ -5,7 +5,7 @@ use super::{
     OperationSettings,
 };
 use crate::{
-    gallery::{Gallery, ImageEntry, ImageFacts, NewImage},
+    gallery::{Gallery, ImageEntry, ImageFacts, NewImage, UsageFact},
     images::{
         GeneratedImage, GenerationLimits, ImageGenerator, ImageOptions, generate_all,
         memory::MemoryShare,
@@ -17,8 +17,8 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 /// Further attempts to store a picture that nobody waits for. Each is a full round of the
-/// store's own retries; with the pauses it is about ten minutes.
-const LATE_ATTEMPTS: u32 = 8;
+/// store's own retries; with pauses that double from a second it is ten minutes and more.
+const LATE_ATTEMPTS: u32 = 10;
 
 /// One generation.
 pub(super) struct Work {
@@ -143,6 +143,10 @@ impl Work {
                 seed: picture.seed,
                 request_id: self.command.request_id.clone(),
                 upstream_request_id: picture.upstream_request_id.clone(),
+                usage: picture.usage.as_ref().map(|usage| UsageFact {
+                    counts: usage.counts.to_string(),
+                    images: usage.images,
+                }),
             },
         }
     }
@@ -161,9 +165,15 @@ impl Work {
 
     /// No answer can carry these pictures any more, so storing them is tried for longer.
     async fn store_late(&self, mut unstored: Vec<GeneratedImage>, mut failure: StorageError) {
-        for _ in 0..LATE_ATTEMPTS {
-            tracing::warn!(error = %failure, pictures = unstored.len(), "stored later, since no caller can be given them");
-            tokio::time::sleep(self.settings.late_storing_pause).await;
+        for attempt in 0..LATE_ATTEMPTS {
+            let pause = self.settings.late_storing_pause * 2u32.pow(attempt);
+            tracing::warn!(
+                error = %failure,
+                pictures = unstored.len(),
+                pause_ms = pause.as_millis(),
+                "no caller can be given these pictures: storing them is tried again"
+            );
+            tokio::time::sleep(pause).await;
             for picture in std::mem::take(&mut unstored) {
                 if let Err(error) = self.deliver(&picture).await {
                     failure = error;

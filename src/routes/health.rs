@@ -1,7 +1,7 @@
 //! `GET /api/health`: whether the service is ready, with the fields that the GPU sample of
 //! Azure's container apps answers with, so that its monitors go on working.
 
-use crate::app::App;
+use crate::{app::App, health::EndingModel};
 use axum::{
     extract::State,
     http::{
@@ -12,10 +12,12 @@ use axum::{
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
+use time::OffsetDateTime;
 
-/// Answers 200 when every component is there, else 503 with what is wrong.
+/// Answers 200 when every component is there, else 503 with what is wrong. What is not wrong
+/// yet is a warning beside a 200.
 pub async fn handle(State(app): State<Arc<App>>) -> Response {
-    let checks = app.health.checks().await;
+    let checks = app.health.checks(OffsetDateTime::now_utc()).await;
     let is_healthy = !checks.is_empty() && checks.iter().all(|check| check.problem.is_none());
     let is_there = |component| {
         let found = checks.iter().find(|check| check.component == component);
@@ -29,6 +31,7 @@ pub async fn handle(State(app): State<Arc<App>>) -> Response {
                 "name": check.name,
                 "status": if check.problem.is_none() { "healthy" } else { "unhealthy" },
                 "problem": check.problem,
+                "warnings": check.ending_models.iter().map(warning).collect::<Vec<_>>(),
             })
         })
         .collect();
@@ -48,4 +51,14 @@ pub async fn handle(State(app): State<Arc<App>>) -> Response {
         (CACHE_CONTROL, "no-store"),
     ];
     (status, headers, body.to_string()).into_response()
+}
+
+fn warning(ending: &EndingModel) -> Value {
+    json!({
+        "message": ending.to_string(),
+        "model": ending.model.name,
+        "setting": ending.model.setting,
+        "shutdown_date": ending.ends_on.to_string(),
+        "days_left": ending.days_left,
+    })
 }

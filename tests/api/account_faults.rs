@@ -200,7 +200,7 @@ async fn a_picture_that_no_answer_can_carry_is_stored_when_the_account_is_back()
     ];
     let service = Service::start_with(&settings, |config| {
         config.operations.longest_wait = Duration::from_millis(100);
-        config.operations.late_storing_pause = Duration::from_millis(100);
+        config.operations.late_storing_pause = Duration::from_millis(20);
     })
     .await;
     let answer = service.generate(&json!({"prompt": "a"})).await;

@@ -28,3 +28,4 @@ mod paths;
 mod process;
 mod service;
 mod upstream_faults;
+mod usage;

@@ -7,6 +7,7 @@ use crate::{
     service::{Answer, client},
     upstream::{self, Gate, Upstream, picture},
 };
+use serde_json::{Value, json};
 use std::{
     path::Path,
     process::{Output, Stdio},
@@ -202,7 +203,7 @@ async fn told_to_stop_it_finishes_what_is_paid() {
 async fn paid_work_that_fails_with_nobody_waiting_is_in_the_log() {
     let (upstream, gate) = held_upstream().await;
     let folder = tempfile::tempdir().unwrap();
-    let running = Running::over(&upstream, folder.path()).await;
+    let mut running = Running::over(&upstream, folder.path()).await;
     let request = client().post(format!("{}/api/generateImage", running.base));
     let caller = tokio::spawn(request.body("{\"prompt\":\"paid\"}").send());
     upstream
@@ -215,13 +216,9 @@ async fn paid_work_that_fails_with_nobody_waiting_is_in_the_log() {
         Answer::of(client().get(&running.base)).await; // it sees the closed connection meanwhile
     }
     gate.open();
-    running.signal("-TERM");
-    let (code, printed) = running.end().await;
-    assert_eq!(code, Some(0));
-    assert!(
-        printed.contains("a generation failed after its caller had gone"),
-        "{printed}"
-    );
+    running
+        .prints("no caller can be given these pictures")
+        .await;
 }
 
 #[tokio::test]
@@ -282,6 +279,53 @@ async fn a_disk_that_is_full_in_mid_write_leaves_no_half_image() {
     assert_eq!(
         list().await.json()["imageUrls"].as_array().unwrap().len(),
         1
+    );
+}
+
+/// Nobody asks this one: it looks by itself, and says it once, however often it is asked then.
+#[tokio::test]
+async fn a_model_that_ends_soon_is_in_the_log_once() {
+    let upstream = Upstream::start().await;
+    let end = json!("2026-05-12"); // past, whenever this runs
+    let models = [("gpt-image-2.5-flare", end), ("gpt-6-luna", Value::Null)];
+    upstream.serve("/v1/models", upstream::Answer::models_until(&models));
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::over(&upstream, folder.path()).await;
+    running.prints("OPENAI_IMAGE_MODEL").await;
+    let health = format!("{}/api/health", running.base);
+    assert_eq!(Answer::of(client().get(health)).await.status, 200);
+    running.signal("-TERM");
+    let (code, printed) = running.end().await;
+    assert_eq!(code, Some(0));
+    let is_warning = |line: &&str| line.contains("was shut down on 2026-05-12");
+    let warnings: Vec<&str> = printed.lines().filter(is_warning).collect();
+    assert_eq!(warnings.len(), 1, "{printed}");
+    assert!(warnings[0].contains("WARN") && warnings[0].contains("gpt-image-2.5-flare"));
+    let asked = upstream.requests();
+    assert!(asked.iter().all(|request| request.path() == "/v1/models"));
+    assert_eq!(asked.len(), 2, "its own question and the one for health");
+}
+
+#[tokio::test]
+async fn an_unreachable_provider_is_no_noise_at_the_start() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("http://{}/v1", closed.local_addr().unwrap());
+    drop(closed);
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(program(&[
+        ("PORT", "0"),
+        ("RUST_LOG", "visionary=debug"),
+        ("STORAGE_DIR", folder.path().to_str().unwrap()),
+        ("OPENAI_BASE_URL", &base_url),
+    ]))
+    .await;
+    running.prints("was not asked when its models end").await;
+    running.signal("-TERM");
+    let (code, printed) = running.end().await;
+    assert_eq!(code, Some(0));
+    assert!(
+        !printed.contains("WARN") && !printed.contains("ERROR"),
+        "{printed}"
     );
 }
 

@@ -45,6 +45,7 @@ impl Service {
             account.retries.first_delay = quick;
         }
         config.health_memory = Duration::ZERO;
+        config.models_checked_after = Duration::from_secs(3600); // tests count what is asked
         change(&mut config);
         let served = Served::prepare(Ok(config), Mode::Standalone).unwrap();
         Self::serve(served, folder).await

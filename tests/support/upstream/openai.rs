@@ -100,10 +100,16 @@ impl Answer {
         }))
     }
 
-    /// The list of models.
+    /// The list of models, none of which has an end.
     pub fn models(names: &[&str]) -> Answer {
-        let model = |name: &&str| json!({ "id": name, "object": "model", "created": 1_780_000_000, "owned_by": "system", "shutdown_date": null });
-        let models: Vec<Value> = names.iter().map(model).collect();
+        let models: Vec<(&str, Value)> = names.iter().map(|name| (*name, Value::Null)).collect();
+        Answer::models_until(&models)
+    }
+
+    /// The list of models with their `shutdown_date`s.
+    pub fn models_until(models: &[(&str, Value)]) -> Answer {
+        let model = |(name, end): &(&str, Value)| json!({ "id": name, "object": "model", "created": 1_780_000_000, "owned_by": "system", "shutdown_date": end });
+        let models: Vec<Value> = models.iter().map(model).collect();
         Answer::openai(&json!({ "object": "list", "data": models }))
     }
 
