@@ -16,8 +16,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 pub use options::{
-    AnswerOptions, CONFLICTS, ImageOptions, ImageRequest, ImageSize, InvalidOption, ParsedRequest,
-    ResponseFormat, parse_request,
+    AnswerOptions, CONFLICTS, GpuSampleRequest, ImageOptions, ImageRequest, ImageSize,
+    InvalidGpuSampleRequest, InvalidOption, ParsedRequest, RequestFields, ResponseFormat,
+    parse_gpu_sample_request, parse_request,
 };
 
 /// A picture as its maker gave it.

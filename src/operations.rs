@@ -8,6 +8,7 @@ use crate::{
         GeneratedImage, GenerationError, GenerationLimits, ImageGenerator, ImageOptions,
         ImageRequest, InvalidOption, check_request, generate_all,
         memory::{ImageMemory, MemoryShare},
+        rules::ModelRules,
     },
     storage::StorageError,
 };
@@ -107,6 +108,8 @@ pub struct FinishedImage {
     pub entry: Option<ImageEntry>,
     /// What the provider made of the prompt.
     pub revised_prompt: Option<String>,
+    /// The seed that was used, where there was one.
+    pub seed: Option<u64>,
     /// Its encoding.
     pub format: ImageFormat,
     /// Width and height in pixels.
@@ -141,9 +144,12 @@ pub enum OperationError {
         #[source]
         source: StorageError,
     },
-    /// It takes longer than a request can last; the images will be in the gallery.
+    /// It takes longer than a request can last.
     #[error("the images take longer than a request can last")]
-    StillRunning,
+    StillRunning {
+        /// Where they will go; those for the caller alone are lost.
+        destination: Destination,
+    },
     /// The work broke off by a fault of ours.
     #[error("the work broke off")]
     Crashed,
@@ -179,6 +185,12 @@ impl Operations {
         }
     }
 
+    /// What the model of a request takes.
+    #[must_use]
+    pub fn rules(&self, options: &ImageOptions) -> ModelRules {
+        self.generator.rules(options)
+    }
+
     /// Generates and stores. A caller that goes away while waiting for a place or for memory
     /// cancels the work; after that it is finished without them.
     ///
@@ -190,6 +202,7 @@ impl Operations {
     ) -> Result<FinishedOperation, OperationError> {
         check_request(self.generator.as_ref(), &command.request)?;
         let (settings, came_at) = (self.settings, Instant::now());
+        let destination = command.destination;
         let place = self.take_place().await?;
         // Nothing is paid for while there is no room to receive it.
         in_time(settings.longest_queue_time, self.memory.wait_for_room()).await?;
@@ -211,7 +224,7 @@ impl Operations {
         match tokio::time::timeout_at(came_at + settings.longest_wait, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(OperationError::Crashed),
-            Err(_) => Err(OperationError::StillRunning),
+            Err(_) => Err(OperationError::StillRunning { destination }),
         }
     }
 
@@ -324,6 +337,7 @@ async fn deliver_all(
             Ok(entry) => finished.images.push(FinishedImage {
                 entry,
                 revised_prompt: picture.revised_prompt,
+                seed: picture.seed,
                 format: picture.format,
                 dimensions: picture.dimensions,
                 bytes: (command.destination != Destination::Gallery).then_some(picture.bytes),
