@@ -18,7 +18,7 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 pub enum UnreadableBody {
     /// It has a type that is not read as JSON, or comes from a web page without one that is.
     UnsupportedType,
-    /// It is longer than [`MAX_BODY_BYTES`].
+    /// It is longer than 1 MiB.
     TooLarge,
     /// It is no JSON object; the sentence says what it is.
     NoObject(String),
