@@ -56,6 +56,15 @@ impl ApiError {
             .with("allowed", allowed)
     }
 
+    /// A field is missing that the request cannot do without; `sentence` says so in words that
+    /// callers know.
+    #[must_use]
+    pub fn missing(sentence: &str, field: &str, allowed: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", sentence)
+            .with("field", field)
+            .with("allowed", allowed)
+    }
+
     /// The body is not what the function reads.
     #[must_use]
     pub fn unreadable(detail: &str) -> Self {
@@ -103,6 +112,16 @@ impl ApiError {
     #[must_use]
     pub fn forbidden(detail: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "signature_rejected", detail)
+    }
+
+    /// A browser sends the request for a page of another site.
+    #[must_use]
+    pub fn cross_site() -> Self {
+        let detail = "a page of another site asks for this; \
+            allowed are POST with a JSON body and pages of this service's own site";
+        Self::new(StatusCode::FORBIDDEN, "cross_site_request", detail)
+            .with("field", "Sec-Fetch-Site")
+            .with("allowed", "POST with application/json")
     }
 
     /// The settings are wrong; which ones is for the log.

@@ -20,8 +20,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 pub use options::{
-    AnswerOptions, CONFLICTS, ImageOptions, ImageRequest, ImageSize, InvalidOption, ParsedRequest,
-    ResponseFormat, parse_request,
+    AnswerOptions, CONFLICTS, GpuSampleRequest, ImageOptions, ImageRequest, ImageSize,
+    InvalidGpuSampleRequest, InvalidOption, ParsedRequest, RequestFields, ResponseFormat,
+    parse_gpu_sample_request, parse_request,
 };
 
 /// A picture as its maker gave it.

@@ -7,8 +7,8 @@ use crate::{
     gallery::{Gallery, ImageEntry},
     image_format::ImageFormat,
     images::{
-        GeneratedImage, GenerationError, ImageGenerator, ImageRequest, InvalidOption,
-        check_request, memory::ImageMemory,
+        GeneratedImage, GenerationError, ImageGenerator, ImageOptions, ImageRequest, InvalidOption,
+        check_request, memory::ImageMemory, rules::ModelRules,
     },
     storage::StorageError,
 };
@@ -112,6 +112,8 @@ pub struct FinishedImage {
     pub entry: Option<ImageEntry>,
     /// What the provider made of the prompt.
     pub revised_prompt: Option<String>,
+    /// The seed that was used, where there was one.
+    pub seed: Option<u64>,
     /// Its encoding.
     pub format: ImageFormat,
     /// Width and height in pixels.
@@ -146,9 +148,12 @@ pub enum OperationError {
         #[source]
         source: StorageError,
     },
-    /// It takes longer than a request can last; the images will be in the gallery.
+    /// It takes longer than a request can last.
     #[error("the images take longer than a request can last")]
-    StillRunning,
+    StillRunning {
+        /// Where they will go; those for the caller alone are lost.
+        destination: Destination,
+    },
     /// The work broke off by a fault of ours.
     #[error("the work broke off")]
     Crashed,
@@ -184,6 +189,12 @@ impl Operations {
         }
     }
 
+    /// What the model of a request takes.
+    #[must_use]
+    pub fn rules(&self, options: &ImageOptions) -> ModelRules {
+        self.generator.rules(options)
+    }
+
     /// Generates and stores. A caller that goes away while waiting for a place or for memory
     /// cancels the work; after that it is finished without them.
     ///
@@ -195,6 +206,7 @@ impl Operations {
     ) -> Result<FinishedOperation, OperationError> {
         check_request(self.generator.as_ref(), &command.request)?;
         let (settings, came_at) = (self.settings, Instant::now());
+        let destination = command.destination;
         let place = self.take_place().await?;
         // Nothing is paid for while there is no room to receive it.
         in_time(settings.longest_queue_time, self.memory.wait_for_room()).await?;
@@ -217,7 +229,7 @@ impl Operations {
         match tokio::time::timeout_at(came_at + settings.longest_wait, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(OperationError::Crashed),
-            Err(_) => Err(OperationError::StillRunning),
+            Err(_) => Err(OperationError::StillRunning { destination }),
         }
     }
 

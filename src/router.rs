@@ -12,9 +12,9 @@ use crate::{
 use axum::{
     Router,
     extract::Request,
-    http::{Method, Uri, uri::PathAndQuery},
+    http::{Method, Uri, header::ALLOW, uri::PathAndQuery},
     middleware::{from_fn, map_request},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{MethodRouter, any, get, post},
 };
 use serde_json::json;
@@ -56,6 +56,16 @@ pub const FUNCTIONS: &[Function] = &[
         route: "generateSASToken",
         methods: &[Method::GET],
         handler: || get(routes::generate_sas_token::handle),
+    },
+    Function {
+        folder: "generate",
+        route: "generate",
+        methods: &[Method::GET, Method::POST],
+        handler: || {
+            get(routes::generate::handle_query)
+                .post(routes::generate::handle_body)
+                .head(routes::generate::refuse_head)
+        },
     },
     Function {
         folder: "health",
@@ -106,9 +116,11 @@ pub fn router(service: &Service) -> Router {
 }
 
 /// What a function answers to a method that is not in its row.
-async fn wrong_method(function: &'static Function) -> ApiError {
+async fn wrong_method(function: &'static Function) -> Response {
     let methods: Vec<&str> = function.methods.iter().map(Method::as_str).collect();
-    ApiError::method_not_allowed(&methods.join(", "))
+    let methods = methods.join(", ");
+    let refusal = ApiError::method_not_allowed(&methods);
+    ([(ALLOW, methods)], refusal).into_response()
 }
 
 fn normal_path(function: &Function) -> String {

@@ -3,10 +3,12 @@
 
 pub mod base_url;
 pub mod files;
+pub mod generate;
 pub mod generate_image;
 pub mod generate_sas_token;
 pub mod get_chatgpt_suggestion;
 pub mod get_images;
 pub mod health;
+pub mod json_body;
 pub mod request_id;
 pub mod root;

@@ -3,10 +3,11 @@
 use super::ApiError;
 use crate::{
     gallery::InvalidCursor,
-    images::{GenerationError, InvalidOption},
+    images::{GenerationError, InvalidGpuSampleRequest, InvalidOption},
     openai::UpstreamError,
-    operations::OperationError,
+    operations::{Destination, OperationError},
     picture_json::PictureJson,
+    prompt::Prompt,
     storage::{StorageError, directory::RejectedFile},
     suggestions::SuggestionError,
 };
@@ -20,6 +21,18 @@ const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(20);
 impl From<InvalidOption> for ApiError {
     fn from(error: InvalidOption) -> Self {
         Self::invalid(&error.field, &error.problem, &error.allowed)
+    }
+}
+
+impl From<InvalidGpuSampleRequest> for ApiError {
+    fn from(error: InvalidGpuSampleRequest) -> Self {
+        match error {
+            InvalidGpuSampleRequest::NoPrompt => {
+                let allowed = format!("a text of 1 to {} characters", Prompt::MAX_CHARACTERS);
+                Self::missing(&error.to_string(), "prompt", &allowed)
+            }
+            InvalidGpuSampleRequest::Option(error) => error.into(),
+        }
     }
 }
 
@@ -189,14 +202,25 @@ impl From<OperationError> for ApiError {
                     .with_pictures(pictures)
                     .with_cause(source)
             }
-            OperationError::StillRunning => {
-                let detail = "the images take longer than a request can last; \
-                    they will be in the gallery when they are done";
-                Self::new(StatusCode::GATEWAY_TIMEOUT, "still_running", detail)
-            }
+            OperationError::StillRunning { destination } => still_running(destination),
             OperationError::Crashed => Self::internal().with_cause(error),
         }
     }
+}
+
+fn still_running(destination: Destination) -> ApiError {
+    let (code, detail) = match destination {
+        Destination::Gallery | Destination::GalleryAndCaller => (
+            "still_running",
+            "the images take longer than a request can last; \
+                they will be in the gallery when they are done",
+        ),
+        Destination::Caller => (
+            "deadline_exceeded",
+            "the image takes longer than a request can last and is not kept",
+        ),
+    };
+    ApiError::new(StatusCode::GATEWAY_TIMEOUT, code, detail)
 }
 
 impl From<SuggestionError> for ApiError {

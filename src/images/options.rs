@@ -3,17 +3,21 @@
 
 mod conflicts;
 mod fields;
+mod gpu_sample;
 
 use super::rules::{BACKGROUNDS, MODERATIONS, OUTPUT_FORMATS, STYLES};
 use crate::{
     image_format::ImageFormat,
     prompt::{InvalidPrompt, Prompt},
 };
-use fields::Fields;
+use fields::{Fields, Writing};
 use serde_json::{Map, Value};
 use std::{fmt, time::Duration};
 
 pub use conflicts::CONFLICTS;
+pub use gpu_sample::{
+    GpuSampleRequest, InvalidGpuSampleRequest, RequestFields, parse_gpu_sample_request,
+};
 
 /// A request for pictures that is right in itself.
 #[derive(Debug, Clone)]
@@ -162,7 +166,7 @@ pub fn parse_request(
     body: Map<String, Value>,
     max_images: u8,
 ) -> Result<ParsedRequest, InvalidOption> {
-    let mut fields = Fields::new(body);
+    let mut fields = Fields::new(body, Writing::Json);
     let prompt = parse_prompt(&mut fields)?;
     let response_format = parse_response_format(&mut fields)?;
     let (size, size_is_in_sides) = parse_size(&mut fields)?;

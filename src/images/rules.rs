@@ -157,6 +157,15 @@ impl ModelRules {
             .collect()
     }
 
+    /// Whether the family is known to have all given options and to take their values: only
+    /// then may they be sent although no caller asked for them.
+    #[must_use]
+    pub fn surely_takes(&self, options: &ImageOptions) -> bool {
+        let is_sure =
+            |(_, rule, value): &(_, Rule, Value)| *rule != Rule::Unused && rule.allows(value);
+        self.family != UNKNOWN.family && self.given(options).iter().all(is_sure)
+    }
+
     /// Every option with its rule.
     #[must_use]
     pub fn options(&self) -> Vec<(&'static str, Rule)> {

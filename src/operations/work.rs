@@ -121,6 +121,7 @@ impl Work {
         FinishedImage {
             entry,
             revised_prompt: picture.revised_prompt,
+            seed: picture.seed,
             format: picture.format,
             dimensions: picture.dimensions,
             bytes: wants_bytes.then_some(picture.bytes),
@@ -155,6 +156,11 @@ impl Work {
     /// that nobody else will log.
     pub async fn end_unheard(&self, outcome: Result<FinishedOperation, OperationError>) {
         match outcome {
+            Ok(_) if self.command.destination == Destination::Caller => {
+                tracing::warn!(
+                    "a picture that was not to be stored came after its caller had gone"
+                );
+            }
             Ok(_) => {}
             Err(OperationError::NotStored {
                 unstored, source, ..

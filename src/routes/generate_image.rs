@@ -1,6 +1,6 @@
 //! `POST /api/generateImage`: from a prompt to stored images.
 
-use super::{base_url::public_base_url, request_id::RequestId};
+use super::{base_url::public_base_url, json_body::read_object, request_id::RequestId};
 use crate::{
     app::App,
     error::ApiError,
@@ -10,22 +10,19 @@ use crate::{
 };
 use axum::{
     Extension,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{Request, State},
     http::{
         HeaderMap,
-        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ORIGIN},
+        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
     },
     response::{IntoResponse, Response},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The original's answer, word for word.
 const MESSAGE: &str = "Image uploaded successfully";
-
-/// The longest prompt, each character as two `\u` escapes, and the other fields.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Answers with the original's text, or with JSON for those who ask for it.
 ///
@@ -65,45 +62,6 @@ pub async fn handle(
         (CACHE_CONTROL, "no-store"),
     ];
     Ok((headers, body).into_response())
-}
-
-async fn read_object(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, ApiError> {
-    if !is_json(headers) {
-        return Err(ApiError::unsupported_type());
-    }
-    let too_large = || ApiError::too_large(MAX_BODY_BYTES);
-    let body = to_bytes(body, MAX_BODY_BYTES)
-        .await
-        .map_err(|_| too_large())?;
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Err(ApiError::unreadable("the body is empty"));
-    }
-    match serde_json::from_slice(&body) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(ApiError::unreadable("the body is JSON but no object")),
-        Err(error) => {
-            let (line, column) = (error.line(), error.column());
-            let detail = format!("the body is not JSON: line {line}, column {column}");
-            Err(ApiError::unreadable(&detail))
-        }
-    }
-}
-
-/// JSON is read under its own types, under none, and under the form type that `curl -d` sends.
-/// The last two a browser sends for any web page without asking first, and names its `Origin`:
-/// for pages only JSON's own types count, so that a foreign page cannot spend money here.
-fn is_json(headers: &HeaderMap) -> bool {
-    let is_page = headers.contains_key(ORIGIN);
-    let Some(value) = headers.get(CONTENT_TYPE) else {
-        return !is_page;
-    };
-    let text = value.to_str().unwrap_or("unreadable");
-    let kind = text.split(';').next().unwrap_or_default();
-    let kind = kind.trim().to_ascii_lowercase();
-    let is_form = ["", "application/x-www-form-urlencoded"].contains(&kind.as_str());
-    let is_json = ["application/json", "text/json"].contains(&kind.as_str())
-        || (kind.starts_with("application/") && kind.ends_with("+json"));
-    is_json || (is_form && !is_page)
 }
 
 /// Only those who name JSON get it: front ends send `*/*` and expect the original's text.
@@ -197,22 +155,5 @@ mod tests {
             assert_eq!(wants_json(&headers(ACCEPT, accept)), expected, "{accept}");
         }
         assert!(!wants_json(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn json_is_read_under_its_own_types_none_and_curls() {
-        for (kind, expected) in [
-            ("application/json", true),
-            ("application/json; charset=utf-8", true),
-            ("application/problem+json", true),
-            ("application/x-www-form-urlencoded", true),
-            ("text/plain", false),
-            ("multipart/form-data; boundary=x", false),
-            ("image/png", false),
-        ] {
-            assert_eq!(is_json(&headers(CONTENT_TYPE, kind)), expected, "{kind}");
-        }
-        assert!(is_json(&HeaderMap::new()));
-        assert!(!is_json(&headers(ORIGIN, "https://evil.example")));
     }
 }

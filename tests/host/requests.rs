@@ -10,6 +10,7 @@ in_both_modes!(
     a_json_caller_gets_an_image_that_opens,
     the_gallery_lists_newest_first_whatever_the_paths_letter_case,
     the_text_functions_and_health_answer,
+    the_gpu_samples_callers_get_its_fields,
     what_the_host_does_not_route_is_a_404_of_the_host,
     a_problem_passes_unchanged_with_the_hosts_invocation_id,
     nothing_secret_and_no_error_reaches_the_console,
@@ -104,6 +105,28 @@ async fn the_text_functions_and_health_answer(mode: Mode) {
     gallery.stop().await;
 }
 
+async fn the_gpu_samples_callers_get_its_fields(mode: Mode) {
+    let gallery = Gallery::start(mode).await;
+    let query = "prompt=a+red%20fox+%26+%E7%8C%AB+%2B+100%25&width=64&height=128";
+    let by_get = gallery.get_json(&format!("/API/Generate/?{query}")).await;
+    let body = r#"{"prompt":"a red fox & 猫 + 100%","width":64,"height":128}"#;
+    let request = gallery.client.post(gallery.url("/api/generate"));
+    let request = request
+        .header("content-type", "application/json")
+        .body(body);
+    let by_post = json_of(request.send().await.unwrap()).await;
+    assert_eq!(by_get["prompt"], "a red fox & 猫 + 100%");
+    for name in ["success", "prompt", "image", "format", "width", "height"] {
+        assert!(!by_get[name].is_null(), "{name}");
+        assert_eq!(by_get[name], by_post[name], "{name}");
+    }
+    let missing = gallery.get("/api/generate").await;
+    assert_eq!(missing.status(), 400);
+    let problem = json_of(missing).await;
+    assert_eq!(problem["error"], "Please provide a 'prompt' parameter");
+    gallery.stop().await;
+}
+
 async fn what_the_host_does_not_route_is_a_404_of_the_host(mode: Mode) {
     let gallery = Gallery::start(mode).await;
     let cases = [
@@ -111,6 +134,7 @@ async fn what_the_host_does_not_route_is_a_404_of_the_host(mode: Mode) {
         ("POST", "/api/getImages"),
         ("OPTIONS", "/api/generateImage"),
         ("HEAD", "/api/getImages"),
+        ("HEAD", "/api/generate?prompt=a"),
         ("GET", "/getImages"),
         ("GET", "/api/nothing"),
         ("GET", "/admin/host/status"),

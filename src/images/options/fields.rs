@@ -1,10 +1,24 @@
-//! Takes typed values out of a JSON object; what is left in the end is unknown.
+//! Takes typed values out of a JSON object, or out of texts as a query has them; what is left in
+//! the end is unknown.
 
 use super::InvalidOption;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
+use std::str::FromStr;
 
 /// The fields of a request that were not read yet.
-pub(super) struct Fields(Map<String, Value>);
+pub(super) struct Fields {
+    values: Map<String, Value>,
+    writing: Writing,
+}
+
+/// How numbers, true and false are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writing {
+    /// As JSON's own.
+    Json,
+    /// As texts that JSON would read so.
+    Text,
+}
 
 /// How many unknown fields are named in warnings, and how long a name may be there.
 const MOST_WARNINGS: usize = 20;
@@ -19,13 +33,25 @@ pub(super) fn invalid(field: &str, problem: &str, allowed: &str) -> InvalidOptio
 }
 
 impl Fields {
-    pub fn new(fields: Map<String, Value>) -> Self {
-        Self(fields)
+    pub fn new(values: Map<String, Value>, writing: Writing) -> Self {
+        Self { values, writing }
     }
 
     /// `null` is as good as absent.
     fn take(&mut self, name: &str) -> Option<Value> {
-        self.0.remove(name).filter(|value| !value.is_null())
+        self.values.remove(name).filter(|value| !value.is_null())
+    }
+
+    /// A value that is no text: written as one it is read strictly, or stays a text.
+    fn take_unquoted(&mut self, name: &str) -> Option<Value> {
+        match self.take(name)? {
+            Value::String(text) if self.writing == Writing::Text => Some(match text.as_str() {
+                "true" => true.into(),
+                "false" => false.into(),
+                _ => Number::from_str(&text).map_or(Value::String(text), Value::Number),
+            }),
+            other => Some(other),
+        }
     }
 
     /// A text of any length.
@@ -33,7 +59,7 @@ impl Fields {
         match self.take(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(invalid(name, &format!("is {}", kind(&other)), rule)),
+            Some(other) => Err(invalid(name, &format!("is {}", describe(&other)), rule)),
         }
     }
 
@@ -71,32 +97,67 @@ impl Fields {
         max: u64,
     ) -> Result<Option<u64>, InvalidOption> {
         let rule = format!("a whole number from {min} to {max}");
-        match self.take(name) {
+        self.whole(name, |integer| (min..=max).contains(&integer), &rule)
+    }
+
+    /// A whole number of so many steps.
+    pub fn multiple(
+        &mut self,
+        name: &str,
+        min: u64,
+        max: u64,
+        step: u64,
+    ) -> Result<Option<u64>, InvalidOption> {
+        let keeps_rule =
+            |integer: u64| (min..=max).contains(&integer) && integer.is_multiple_of(step);
+        let rule = format!("a multiple of {step} from {min} to {max}");
+        self.whole(name, keeps_rule, &rule)
+    }
+
+    fn whole(
+        &mut self,
+        name: &str,
+        keeps_rule: impl Fn(u64) -> bool,
+        rule: &str,
+    ) -> Result<Option<u64>, InvalidOption> {
+        match self.take_unquoted(name) {
             None => Ok(None),
             Some(Value::Number(number)) => match number.as_u64() {
-                Some(integer) if (min..=max).contains(&integer) => Ok(Some(integer)),
-                _ => Err(invalid(name, &format!("is {number}"), &rule)),
+                Some(integer) if keeps_rule(integer) => Ok(Some(integer)),
+                _ => Err(invalid(name, &format!("is {number}"), rule)),
             },
-            Some(other) => Err(invalid(name, &format!("is {}", kind(&other)), &rule)),
+            Some(other) => Err(invalid(name, &format!("is {}", describe(&other)), rule)),
         }
     }
 
     /// A number.
     pub fn number(&mut self, name: &str, min: f64, max: f64) -> Result<Option<f64>, InvalidOption> {
         let rule = format!("a number from {min} to {max}");
-        match self.take(name) {
+        match self.take_unquoted(name) {
             None => Ok(None),
             Some(Value::Number(number)) => match number.as_f64() {
                 Some(float) if (min..=max).contains(&float) => Ok(Some(float)),
                 _ => Err(invalid(name, &format!("is {number}"), &rule)),
             },
-            Some(other) => Err(invalid(name, &format!("is {}", kind(&other)), &rule)),
+            Some(other) => Err(invalid(name, &format!("is {}", describe(&other)), &rule)),
+        }
+    }
+
+    /// True or false.
+    pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, InvalidOption> {
+        match self.take_unquoted(name) {
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(value)),
+            Some(other) => {
+                let problem = format!("is {}", describe(&other));
+                Err(invalid(name, &problem, "true or false"))
+            }
         }
     }
 
     /// A warning for each field that nobody took, for a bounded number of them.
     pub fn unknown(&self) -> Vec<String> {
-        let names = self.0.keys().take(MOST_WARNINGS);
+        let names = self.values.keys().take(MOST_WARNINGS);
         names
             .map(|name| format!("{} is not a known field", quote(name)))
             .collect()
@@ -110,13 +171,13 @@ fn quote(text: &str) -> String {
     format!("\"{}{dots}\"", short.escape_debug())
 }
 
-fn kind(value: &Value) -> &'static str {
+fn describe(value: &Value) -> String {
     match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) => format!("the text {}", quote(text)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
     }
 }

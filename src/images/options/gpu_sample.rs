@@ -1,0 +1,206 @@
+//! What `/api/generate` takes: the fields and defaults of the Azure Container Apps GPU sample
+//! (<https://github.com/Azure-Samples/function-on-aca-gpu>), with bounds, and a few beside them.
+
+use super::{
+    ImageOptions, ImageRequest, ImageSize, InvalidOption, MAX_SEED, MODEL_RULE, WORD_RULE, as_u32,
+    fields::{Fields, Writing, invalid},
+    is_model, is_word,
+};
+use crate::{
+    image_format::ImageFormat,
+    images::rules::ModelRules,
+    prompt::{InvalidPrompt, Prompt},
+};
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, time::Duration};
+
+/// The sample's sides in pixels, where a request names none.
+const DEFAULT_SIDE: u32 = 512;
+/// Bounds of a side in pixels; without them anybody could fill the sample's GPU.
+const SIDES: (u64, u64) = (64, 2048);
+/// A latent diffusion model's latents have an eighth of the picture's sides.
+const SIDE_STEP: u64 = 8;
+
+/// A request's fields as they came.
+#[derive(Debug, Clone)]
+pub enum RequestFields {
+    /// A JSON object, with values of JSON's types.
+    Json(Map<String, Value>),
+    /// A query, in which every value is a text.
+    Query(BTreeMap<String, String>),
+}
+
+/// A whole request.
+#[derive(Debug, Clone)]
+pub struct GpuSampleRequest {
+    /// What the provider is asked.
+    pub image: ImageRequest,
+    /// Whether the picture is to be stored.
+    pub is_saved: bool,
+    /// Fields that nobody knows.
+    pub warnings: Vec<String>,
+}
+
+/// Why a request is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidGpuSampleRequest {
+    /// No prompt, or a blank one; in the sample's words, which its front ends show.
+    #[error("Please provide a 'prompt' parameter")]
+    NoPrompt,
+    /// A value that is not allowed.
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
+}
+
+/// Reads a request; what it does not name is left to [`GpuSampleRequest::fill_in`].
+///
+/// # Errors
+/// [`InvalidGpuSampleRequest`] with the first wrong value.
+pub fn parse_gpu_sample_request(
+    fields: RequestFields,
+) -> Result<GpuSampleRequest, InvalidGpuSampleRequest> {
+    let mut fields = match fields {
+        RequestFields::Json(fields) => Fields::new(fields, Writing::Json),
+        RequestFields::Query(texts) => {
+            let texts = texts.into_iter();
+            let values = texts.map(|(name, text)| (name, Value::String(text)));
+            Fields::new(values.collect(), Writing::Text)
+        }
+    };
+    let prompt = parse_prompt(&mut fields)?;
+    let options = parse_options(&mut fields)?;
+    let is_saved = fields.boolean("save")?.unwrap_or(false);
+    Ok(GpuSampleRequest {
+        image: ImageRequest { prompt, options },
+        is_saved,
+        warnings: fields.unknown(),
+    })
+}
+
+impl GpuSampleRequest {
+    /// Adds the sample's size and format, which callers count on, where the model is known to
+    /// take them. Its steps and guidance scale are left to the engine, which knows better.
+    pub fn fill_in(&mut self, rules: &ModelRules) {
+        let options = &mut self.image.options;
+        let size = ImageOptions {
+            size: ImageSize::exact(DEFAULT_SIDE, DEFAULT_SIDE),
+            ..ImageOptions::default()
+        };
+        if options.size.is_none() && rules.surely_takes(&size) {
+            options.size = size.size;
+        }
+        let format = ImageOptions {
+            output_format: Some(ImageFormat::Png),
+            ..ImageOptions::default()
+        };
+        if rules.surely_takes(&format) {
+            options.output_format = format.output_format;
+        }
+    }
+}
+
+fn parse_prompt(fields: &mut Fields) -> Result<Prompt, InvalidGpuSampleRequest> {
+    let allowed = format!("a text of 1 to {} characters", Prompt::MAX_CHARACTERS);
+    let text = fields.any_text("prompt", &allowed)?;
+    let text = text.ok_or(InvalidGpuSampleRequest::NoPrompt)?;
+    Prompt::parse(&text).map_err(|error| match error {
+        InvalidPrompt::Blank => InvalidGpuSampleRequest::NoPrompt,
+        InvalidPrompt::TooLong { characters } => {
+            invalid("prompt", &format!("has {characters} characters"), &allowed).into()
+        }
+    })
+}
+
+fn parse_options(fields: &mut Fields) -> Result<ImageOptions, InvalidOption> {
+    let negative_prompt = fields.text("negative_prompt", Prompt::MAX_CHARACTERS)?;
+    let size = parse_size(fields)?;
+    Ok(ImageOptions {
+        model: fields.matching("model", is_model, MODEL_RULE)?,
+        size,
+        size_is_in_sides: size.is_some(),
+        quality: fields.matching("quality", is_word, WORD_RULE)?,
+        n: 1,
+        seed: fields.integer("seed", 0, MAX_SEED)?,
+        // The sample's default is "", which means none.
+        negative_prompt: negative_prompt.filter(|text| !text.trim().is_empty()),
+        num_steps: fields.integer("num_steps", 1, 150)?.map(as_u32),
+        guidance_scale: fields.number("guidance_scale", 0.0, 30.0)?,
+        timeout: fields
+            .integer("timeoutMs", 1000, 900_000)?
+            .map(Duration::from_millis),
+        max_retries: fields.integer("maxRetries", 0, 20)?.map(as_u32),
+        ..ImageOptions::default()
+    })
+}
+
+/// `None` without either side; a side that is given alone has the sample's default beside it.
+fn parse_size(fields: &mut Fields) -> Result<Option<ImageSize>, InvalidOption> {
+    let (min, max) = SIDES;
+    let mut side = |name| fields.multiple(name, min, max, SIDE_STEP);
+    let (width, height) = (side("width")?, side("height")?);
+    if width.is_none() && height.is_none() {
+        return Ok(None);
+    }
+    let side = |given: Option<u64>| given.map_or(DEFAULT_SIDE, as_u32);
+    Ok(ImageSize::exact(side(width), side(height)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::rules::{DEMO, UNKNOWN};
+    use serde_json::json;
+
+    fn parse(body: Value) -> GpuSampleRequest {
+        let Value::Object(fields) = body else {
+            panic!("{body} is no object")
+        };
+        parse_gpu_sample_request(RequestFields::Json(fields)).unwrap()
+    }
+
+    fn filled_in(body: Value, rules: &ModelRules) -> (Option<String>, Option<ImageFormat>) {
+        let mut request = parse(body);
+        request.fill_in(rules);
+        let options = request.image.options;
+        (
+            options.size.map(|size| size.to_string()),
+            options.output_format,
+        )
+    }
+
+    #[test]
+    fn the_samples_size_and_format_are_only_for_models_that_surely_take_them() {
+        let square = Some("512x512".to_owned());
+        let png = Some(ImageFormat::Png);
+        for (rules, expected) in [
+            (DEMO, (square.clone(), png)),
+            (ModelRules::of("dall-e-2"), (square, None)),
+            (ModelRules::of("dall-e-3"), (None, None)),
+            (ModelRules::of("gpt-image-2"), (None, png)),
+            (UNKNOWN, (None, None)),
+        ] {
+            let filled_in = filled_in(json!({"prompt": "a"}), &rules);
+            assert_eq!(filled_in, expected, "{}", rules.family);
+        }
+    }
+
+    #[test]
+    fn a_callers_own_size_is_kept() {
+        for (sides, expected) in [
+            (json!({"width": 64, "height": 2048}), "64x2048"),
+            (json!({"width": 768}), "768x512"),
+            (json!({"height": 768}), "512x768"),
+        ] {
+            let mut body = sides;
+            body["prompt"] = "a".into();
+            let (size, _) = filled_in(body, &DEMO);
+            assert_eq!(size.as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_empty_negative_prompt_is_none() {
+        let request = parse(json!({"prompt": "a", "negative_prompt": ""}));
+        assert_eq!(request.image.options.negative_prompt, None);
+    }
+}

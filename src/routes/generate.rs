@@ -1,0 +1,159 @@
+//! `GET|POST /api/generate`: the contract of the Azure Container Apps GPU sample, over whichever
+//! provider is configured. The picture comes in the answer, and is stored only when asked for.
+
+mod query;
+
+use super::{base_url::public_base_url, json_body, request_id::RequestId};
+use crate::{
+    app::App,
+    error::ApiError,
+    images::{GpuSampleRequest, InvalidGpuSampleRequest, RequestFields, parse_gpu_sample_request},
+    operations::{Destination, FinishedImage, FinishedOperation, GenerateCommand},
+    picture_json::{PictureJson, PictureText},
+};
+use axum::{
+    Extension,
+    body::Body,
+    extract::{Request, State},
+    http::{
+        HeaderMap,
+        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ORIGIN},
+    },
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const METHODS: &str = "GET, POST";
+
+/// Answers a GET, whose fields are in the query.
+///
+/// # Errors
+/// As [`handle_body`], and 403 for pages of other sites.
+pub async fn handle_query(
+    State(app): State<Arc<App>>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let headers = request.headers();
+    if is_for_foreign_page(headers, &app.cors_origins) {
+        return Err(ApiError::cross_site());
+    }
+    let fields = query::parse_query(request.uri().query().unwrap_or_default())?;
+    generate(&app, &id, headers, RequestFields::Query(fields)).await
+}
+
+/// Answers a POST, whose fields are in a JSON body.
+///
+/// # Errors
+/// 400, 413 and 415 for requests that cannot be read; what the provider and the store do.
+pub async fn handle_body(
+    State(app): State<Arc<App>>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let fields = match json_body::read_object(&parts.headers, body).await {
+        // The sample reads such a body as one without a prompt, and its front ends show that.
+        Err(json_body::UnreadableBody::NoObject(problem)) => {
+            let no_prompt = InvalidGpuSampleRequest::NoPrompt;
+            return Err(ApiError::unreadable(&format!("{no_prompt}: {problem}")));
+        }
+        fields => fields?,
+    };
+    generate(&app, &id, &parts.headers, RequestFields::Json(fields)).await
+}
+
+/// Without this a HEAD would run, and pay for, what a GET does.
+pub async fn refuse_head() -> Response {
+    let refusal = ApiError::method_not_allowed(METHODS);
+    ([(ALLOW, METHODS)], refusal).into_response()
+}
+
+/// A page can make a browser send a GET to any address, with an `<img>` for one, and a GET costs
+/// money here. Browsers say when the page is of another site (<https://www.w3.org/TR/fetch-metadata/>);
+/// those whose origin is a setting may. What comes from no browser says nothing.
+fn is_for_foreign_page(headers: &HeaderMap, cors_origins: &[String]) -> bool {
+    let is_cross_site = headers
+        .get("sec-fetch-site")
+        .is_some_and(|site| site == "cross-site");
+    let is_allowed = headers.get(ORIGIN).is_some_and(|origin| {
+        cors_origins
+            .iter()
+            .any(|allowed| allowed == "*" || origin == allowed.as_str())
+    });
+    is_cross_site && !is_allowed
+}
+
+async fn generate(
+    app: &App,
+    id: &RequestId,
+    headers: &HeaderMap,
+    fields: RequestFields,
+) -> Result<Response, ApiError> {
+    let mut request = parse_gpu_sample_request(fields)?;
+    request.fill_in(&app.operations.rules(&request.image.options));
+    let GpuSampleRequest {
+        image,
+        is_saved,
+        warnings,
+    } = request;
+    let prompt = image.prompt.as_str().to_owned();
+    let command = GenerateCommand {
+        request: image,
+        request_id: id.as_str().to_owned(),
+        public_base_url: public_base_url(app, headers),
+        destination: match is_saved {
+            true => Destination::GalleryAndCaller,
+            false => Destination::Caller,
+        },
+    };
+    let mut finished = app.operations.generate(command).await?;
+    finished.warnings.splice(0..0, warnings);
+    let first = (!finished.images.is_empty()).then(|| finished.images.swap_remove(0));
+    let image = first.ok_or_else(ApiError::internal)?;
+    let body = Body::new(answer_json(&prompt, image, finished, id));
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, body).into_response())
+}
+
+/// The sample's six fields, and ours beside them.
+fn answer_json(
+    prompt: &str,
+    image: FinishedImage,
+    finished: FinishedOperation,
+    id: &RequestId,
+) -> PictureText {
+    let mut pictures = PictureJson::default();
+    let (width, height) = image.dimensions;
+    let mut json = json!({
+        "success": true,
+        "prompt": prompt,
+        "image": image.bytes.map(|bytes| pictures.add(bytes)),
+        "format": image.format.name(),
+        "width": width,
+        "height": height,
+        "provider": finished.provider,
+        "model": finished.model,
+        "attemptCount": finished.attempts,
+        "requestId": id.as_str(),
+        "warnings": finished.warnings,
+    });
+    let mut add = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            json[name] = value;
+        }
+    };
+    add("seed", image.seed.map(Value::from));
+    add("usage", finished.usage);
+    add("revisedPrompt", image.revised_prompt.map(Value::from));
+    if let Some(entry) = image.entry {
+        add("id", Some(entry.id.into()));
+        add("url", Some(entry.url.into()));
+        add("name", Some(entry.name.into()));
+    }
+    pictures.into_text(&json)
+}
