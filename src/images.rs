@@ -203,12 +203,13 @@ fn gather(
     if let (Some(failure), true) = (first_failure, all.images.is_empty()) {
         return Err(failure.after_attempts(all.attempts));
     }
-    let unexplained = wanted.saturating_sub(all.images.len() + explained);
-    if unexplained > 0 {
-        all.warnings.push(format!(
-            "the provider gave {unexplained} images less than asked for"
-        ));
-    }
+    let less = match wanted.saturating_sub(all.images.len() + explained) {
+        0 => return Ok(all),
+        1 => "one image".to_owned(),
+        unexplained => format!("{unexplained} images"),
+    };
+    let warning = format!("the provider gave {less} less than asked for");
+    all.warnings.push(warning);
     Ok(all)
 }
 

@@ -158,23 +158,29 @@ mod tests {
         }
     }
 
-    fn wait(failure: &Failure, attempts: u32) -> Option<Duration> {
-        let settings = OpenAiSettings {
+    fn settings() -> OpenAiSettings {
+        OpenAiSettings {
             endpoint: Endpoint::azure("https://x".parse().unwrap(), None),
             api_key: None,
             organization: None,
             first_retry_delay: Duration::from_millis(500),
             error_body_timeout: Duration::from_secs(5),
-        };
+        }
+    }
+
+    fn policy() -> SendPolicy {
         let deadline = Instant::now() + Duration::from_secs(60);
-        let policy = SendPolicy {
+        SendPolicy {
             deadline,
             latest: deadline,
             attempt_timeout: Duration::from_secs(50),
             max_retries: 2,
             after_timeout: AfterTimeout::GiveUp,
-        };
-        wait_before_next(failure, attempts, &settings, policy)
+        }
+    }
+
+    fn wait(failure: &Failure, attempts: u32) -> Option<Duration> {
+        wait_before_next(failure, attempts, &settings(), policy())
     }
 
     #[tokio::test]
@@ -216,6 +222,17 @@ mod tests {
             let wait = wait(&failure(429, &[("retry-after", useless)]), 1).unwrap();
             assert!(wait >= Duration::from_millis(375) && wait <= Duration::from_millis(500));
         }
+    }
+
+    #[tokio::test]
+    async fn a_timeout_is_a_reason_only_where_it_was_asked_for() {
+        let late = Failure::without_answer(UpstreamError::TimedOut);
+        assert_eq!(wait(&late, 1), None);
+        let asked = SendPolicy {
+            after_timeout: AfterTimeout::SendAgain,
+            ..policy()
+        };
+        assert!(wait_before_next(&late, 1, &settings(), asked).is_some());
     }
 
     #[tokio::test]

@@ -90,7 +90,7 @@ async fn fewer_images_than_asked_for_are_stored_and_counted() {
             Answer::json(&unusable),
             &[
                 "one image is missing: the provider's answer cannot be used: a picture has neither b64_json nor url",
-                "the provider gave 1 images less than asked for",
+                "the provider gave one image less than asked for",
             ],
         ),
     ] {
