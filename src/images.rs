@@ -22,7 +22,7 @@ use tokio::time::Instant;
 pub use options::{
     AnswerOptions, CONFLICTS, GpuSampleRequest, ImageOptions, ImageRequest, ImageSize,
     InvalidGpuSampleRequest, InvalidOption, ParsedRequest, RequestFields, ResponseFormat,
-    parse_gpu_sample_request, parse_request,
+    is_field_of_providers, parse_gpu_sample_request, parse_request,
 };
 
 /// A picture as its maker gave it.
@@ -83,6 +83,24 @@ pub enum GenerationError {
     /// The painter failed.
     #[error("the image could not be painted")]
     Painter(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl GenerationError {
+    /// Calls to the provider, retries included.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        match self {
+            Self::Upstream { attempts, .. } => *attempts,
+            Self::Painter(_) => 0,
+        }
+    }
+
+    fn after_attempts(mut self, all: u32) -> Self {
+        if let Self::Upstream { attempts, .. } = &mut self {
+            *attempts = all;
+        }
+        self
+    }
 }
 
 /// Retries of a request that names no number.
@@ -164,46 +182,51 @@ pub async fn generate_all(
         .step_by(per_call.into())
         .map(|first| generator.generate(request, first, per_call.min(wanted - first), limits));
     let outcomes = futures_util::future::join_all(calls).await;
-    let mut all = Generation {
+    let all = Generation {
         images: Vec::new(),
         attempts: 0,
         usage: None,
         warnings: dropped_options(generator, &request.options),
     };
-    let mut failures = Vec::new();
+    gather(outcomes, wanted.into(), all)
+}
+
+/// Adds the outcomes of all calls to `all`. Whether some succeed or none, the attempts are those
+/// of all calls: they are what the provider saw.
+fn gather(
+    outcomes: Vec<Result<Generation, GenerationError>>,
+    wanted: usize,
+    mut all: Generation,
+) -> Result<Generation, GenerationError> {
+    let mut first_failure = None;
+    let mut explained = 0;
     for outcome in outcomes {
         match outcome {
             Ok(part) => {
                 all.attempts += part.attempts;
                 all.usage = add_usage(all.usage, part.usage);
+                explained += part.warnings.len();
                 all.warnings.extend(part.warnings);
                 all.images.extend(part.images);
             }
             Err(error) => {
-                if let GenerationError::Upstream { attempts, .. } = &error {
-                    all.attempts += attempts;
-                }
-                failures.push(error);
+                all.attempts += error.attempts();
+                explained += 1;
+                all.warnings.push(describe_failure(&error));
+                first_failure.get_or_insert(error);
             }
         }
     }
-    let missing = usize::from(wanted).saturating_sub(all.images.len());
-    if all.images.is_empty() && !failures.is_empty() {
-        return Err(failures.swap_remove(0));
+    if let (Some(failure), true) = (first_failure, all.images.is_empty()) {
+        return Err(failure.after_attempts(all.attempts));
     }
-    for failure in &failures {
-        all.warnings.push(describe_failure(failure));
-    }
-    if missing > 0
-        && all
-            .warnings
-            .iter()
-            .all(|warning| !warning.contains("image is missing"))
-    {
-        all.warnings.push(format!(
-            "the provider gave {missing} images less than asked for"
-        ));
-    }
+    let less = match wanted.saturating_sub(all.images.len() + explained) {
+        0 => return Ok(all),
+        1 => "one image".to_owned(),
+        unexplained => format!("{unexplained} images"),
+    };
+    let warning = format!("the provider gave {less} less than asked for");
+    all.warnings.push(warning);
     Ok(all)
 }
 

@@ -5,10 +5,11 @@ mod address;
 mod body;
 mod failure;
 mod models;
+mod policy;
 mod retry;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use std::{future::Future, time::Duration};
 use tokio::time::Instant;
@@ -18,12 +19,16 @@ pub use address::{ApiCall, Endpoint};
 pub use body::{AnswerBody, ReadAnswer, WholeBody};
 pub use failure::UpstreamError;
 pub use models::ModelEnd;
+pub use policy::{AfterTimeout, SendPolicy};
 
 /// The public API.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
 
 /// The part of an error's body that is read: an error is a few sentences, a web page may be long.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
+
+/// The encoding of answers that we read. Without a word about it a proxy in between may compress.
+const PLAIN: &str = "identity";
 
 /// Where the upstream is and how to speak to it.
 #[derive(Debug, Clone)]
@@ -36,30 +41,8 @@ pub struct OpenAiSettings {
     pub organization: Option<String>,
     /// Wait before the first retry; doubled each time, at most 8 s (the official client's values).
     pub first_retry_delay: Duration,
-}
-
-/// How one call may spend time.
-#[derive(Debug, Clone, Copy)]
-pub struct SendPolicy {
-    /// When everything must be over, repetitions included.
-    pub deadline: Instant,
-    /// An answer that waits for us (see [`AnswerBody::pause`]) may be read until then.
-    pub latest: Instant,
-    /// How long one attempt may take.
-    pub attempt_timeout: Duration,
-    /// At most so many repetitions.
-    pub max_retries: u32,
-    /// Whether a call that got no answer in time is sent again.
-    pub after_timeout: AfterTimeout,
-}
-
-/// What becomes of a call that timed out while it waited for its answer: it may be paid for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AfterTimeout {
-    /// It has failed.
-    GiveUp,
-    /// It is sent, and maybe paid, again, like any other failed call.
-    SendAgain,
+    /// How long the body of an error is read: its status is known, and says enough alone.
+    pub error_body_timeout: Duration,
 }
 
 /// An answer of the upstream.
@@ -134,9 +117,12 @@ impl OpenAiClient {
                 .headers(self.headers())
                 .header("content-type", "application/json")
                 .header("accept", "application/json")
+                .header(ACCEPT_ENCODING, PLAIN)
                 .body(body.clone());
             attempts += 1;
-            let failure = match attempt(request, policy, reader).await {
+            let deadline = policy.attempt_deadline(attempts);
+            let sent = self.attempt(request, deadline, policy.latest, reader);
+            let failure = match sent.await {
                 Ok((value, request_id)) => {
                     return Ok(UpstreamAnswer {
                         value,
@@ -149,7 +135,7 @@ impl OpenAiClient {
             let wait = retry::wait_before_next(&failure, attempts, &self.settings, policy);
             let Some(wait) = wait else {
                 return Err(FailedCall {
-                    error: failure.error,
+                    error: self.without_key(failure.error),
                     attempts,
                     request_id: failure.request_id,
                 });
@@ -182,6 +168,7 @@ impl OpenAiClient {
             }),
             500.. => Err(UpstreamError::ServerFault {
                 status: status.as_u16(),
+                retry_after: None,
             }),
             200..300 => {
                 let ends = tokio::time::timeout_at(deadline, models::read_ends(response));
@@ -191,7 +178,54 @@ impl OpenAiClient {
         }
     }
 
-    /// The one place where the key is opened.
+    async fn attempt<R: ReadAnswer>(
+        &self,
+        request: reqwest::RequestBuilder,
+        deadline: Instant,
+        latest: Instant,
+        reader: &R,
+    ) -> Result<(R::Output, Option<String>), retry::Failure> {
+        let response = within(deadline, async {
+            request.send().await.map_err(retry::Failure::connection)
+        });
+        let response = response.await?;
+        let status = response.status();
+        let request_id = request_id(response.headers());
+        let (outcome, hints) = if status.is_success() {
+            let outcome = read_success(response, deadline, latest, reader).await;
+            (outcome, retry::RetryHints::default())
+        } else {
+            let hints = retry::RetryHints::of(response.headers());
+            let deadline = deadline.min(Instant::now() + self.settings.error_body_timeout);
+            let body = read_error(AnswerBody::new(response, deadline, latest)).await;
+            (Err(failure::of_answer(status.as_u16(), &body)), hints)
+        };
+        match outcome {
+            Ok(value) => Ok((value, request_id)),
+            Err(error) => Err(retry::Failure {
+                error: retry::with_retry_after(error, hints),
+                hints,
+                request_id,
+            }),
+        }
+    }
+
+    /// A sentence that repeats the key goes to nobody, whatever the key looks like.
+    fn without_key(&self, error: UpstreamError) -> UpstreamError {
+        match (error, &self.settings.api_key) {
+            (UpstreamError::InvalidRequest { message, parameter }, Some(key))
+                if message.contains(key.expose_secret()) =>
+            {
+                UpstreamError::InvalidRequest {
+                    message: String::new(),
+                    parameter,
+                }
+            }
+            (error, _) => error,
+        }
+    }
+
+    /// The one place where the key is opened to be sent.
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         if let Some(key) = &self.settings.api_key {
@@ -227,33 +261,20 @@ async fn within<T>(
         .unwrap_or_else(|_| Err(retry::Failure::without_answer(UpstreamError::TimedOut)))
 }
 
-async fn attempt<R: ReadAnswer>(
-    request: reqwest::RequestBuilder,
-    policy: SendPolicy,
+async fn read_success<R: ReadAnswer>(
+    response: reqwest::Response,
+    deadline: Instant,
+    latest: Instant,
     reader: &R,
-) -> Result<(R::Output, Option<String>), retry::Failure> {
-    let deadline = (Instant::now() + policy.attempt_timeout).min(policy.deadline);
-    let response = within(deadline, async {
-        request.send().await.map_err(retry::Failure::connection)
-    });
-    let response = response.await?;
-    let status = response.status();
-    let hints = retry::RetryHints::of(response.headers());
-    let request_id = request_id(response.headers());
-    let mut body = AnswerBody::new(response, deadline, policy.latest);
-    let outcome = match status.is_success() {
-        true => reader.read(&mut body).await,
-        false => Err(failure::of_answer(status.as_u16(), &read_error(body).await)),
-    };
-    match outcome {
-        Ok(value) => Ok((value, request_id)),
-        Err(error) => Err(retry::Failure {
-            error: retry::with_retry_after(error, hints),
-            status: Some(status.as_u16()),
-            hints,
-            request_id,
-        }),
+) -> Result<R::Output, UpstreamError> {
+    let encoding = response.headers().get(CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| encoding != PLAIN) {
+        return Err(UpstreamError::Malformed {
+            reason: "it is compressed, which was not asked for",
+        });
     }
+    let mut body = AnswerBody::new(response, deadline, latest);
+    reader.read(&mut body).await
 }
 
 /// What there is of an error's body: its status alone says enough when it breaks off.

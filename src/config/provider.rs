@@ -193,6 +193,7 @@ fn settings(
         api_key: api_key.map(Into::into),
         organization,
         first_retry_delay: Duration::from_millis(500),
+        error_body_timeout: Duration::from_secs(5),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::ApiError;
 use crate::{
     gallery::InvalidCursor,
-    images::{GenerationError, InvalidGpuSampleRequest, InvalidOption},
+    images::{GenerationError, InvalidGpuSampleRequest, InvalidOption, is_field_of_providers},
     openai::UpstreamError,
     operations::{Destination, OperationError},
     picture_json::PictureJson,
@@ -106,8 +106,10 @@ impl From<UpstreamError> for ApiError {
                 let answer = Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
                     .with_quote(message);
                 match parameter {
-                    Some(parameter) => answer.with("field", parameter.as_str()),
-                    None => answer,
+                    Some(parameter) if is_field_of_providers(parameter) => {
+                        answer.with("field", parameter.as_str())
+                    }
+                    _ => answer,
                 }
             }
             UpstreamError::ModelNotFound => bad_gateway(
@@ -122,8 +124,12 @@ impl From<UpstreamError> for ApiError {
                 retry_after,
                 quota_is_spent,
             } => rate_limited(*retry_after, *quota_is_spent),
-            UpstreamError::ServerFault { .. } => {
-                bad_gateway("upstream_error", "the image provider failed")
+            UpstreamError::ServerFault { retry_after, .. } => {
+                let answer = bad_gateway("upstream_error", "the image provider failed");
+                match retry_after {
+                    Some(wait) => answer.with_retry_after(*wait),
+                    None => answer,
+                }
             }
             UpstreamError::Unreachable(_) => bad_gateway(
                 "upstream_unreachable",

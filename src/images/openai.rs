@@ -143,12 +143,13 @@ impl OpenAiImages {
     /// A request that asks for repetitions gets them after a timeout too, so one attempt must not
     /// take all of its time.
     fn policy(&self, options: &ImageOptions, limits: GenerationLimits<'_>) -> SendPolicy {
+        let left = limits.deadline.saturating_duration_since(Instant::now());
         let (attempt_timeout, after_timeout) = match limits.max_retries {
-            Some(_) => (self.rules(options).default_timeout, AfterTimeout::SendAgain),
-            None => (
-                limits.deadline.saturating_duration_since(Instant::now()),
-                AfterTimeout::GiveUp,
+            Some(_) => (
+                self.rules(options).default_timeout.min(left),
+                AfterTimeout::SendAgain,
             ),
+            None => (left, AfterTimeout::GiveUp),
         };
         SendPolicy {
             deadline: limits.deadline,

@@ -158,6 +158,29 @@ pub struct InvalidOption {
 /// Names of the answer that `outputKey` must not hide.
 const TAKEN_OUTPUT_KEYS: [&str; 3] = ["message", "object", "warnings"];
 
+/// Whether a provider that complains of this parameter speaks of what a caller sent under the
+/// same name. `response_format` is not among them: what goes upstream is ours.
+#[must_use]
+pub fn is_field_of_providers(parameter: &str) -> bool {
+    const FIELDS: [&str; 14] = [
+        "prompt",
+        "model",
+        "size",
+        "quality",
+        "n",
+        "style",
+        "output_format",
+        "output_compression",
+        "background",
+        "moderation",
+        "seed",
+        "user",
+        "negative_prompt",
+        "guidance_scale",
+    ];
+    FIELDS.contains(&parameter)
+}
+
 /// Reads a request; `max_images` bounds `n`.
 ///
 /// # Errors

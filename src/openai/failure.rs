@@ -1,4 +1,8 @@
-//! What an error answer means, in the many spellings of OpenAI and Azure.
+//! What an error answer means, in the many spellings of OpenAI and Azure: a table of codes, some
+//! sentences that come without one, and a table of statuses for the rest.
+
+mod quote;
+mod refusal;
 
 use serde_json::Value;
 use std::time::Duration;
@@ -16,9 +20,9 @@ pub enum UpstreamError {
     #[error("the provider does not accept the request (parameter {})", parameter.as_deref().unwrap_or("not named"))]
     InvalidRequest {
         /// The provider's sentence, shortened, for the caller alone: it may quote the prompt,
-        /// so neither this type's `Display` nor the log has it.
+        /// so neither this type's `Display` nor the log has it. Empty when it speaks of keys.
         message: String,
-        /// The parameter that it names.
+        /// The parameter that it names; a plain word.
         parameter: Option<String>,
     },
     /// The model or deployment is not there (any more).
@@ -45,6 +49,8 @@ pub enum UpstreamError {
     ServerFault {
         /// Its status.
         status: u16,
+        /// When to come again, where the provider says so.
+        retry_after: Option<Duration>,
     },
     /// No answer in time.
     #[error("the provider did not answer in time")]
@@ -63,27 +69,25 @@ pub enum UpstreamError {
     },
 }
 
-/// Codes of accounts without money: the operator's business, and no passing limit.
-const SPENT_QUOTAS: [&str; 3] = [
-    "insufficient_quota",
-    "billing_hard_limit_reached",
-    "billing_not_active",
-];
-
-/// How much of a provider's sentence is passed on.
-const MAX_MESSAGE_CHARACTERS: usize = 300;
-
 impl UpstreamError {
-    /// What the `error` object of an answer under status 200 means: Azure sends it there at times.
+    /// What the `error` of an answer under status 200 means: Azure sends it there at times.
+    /// `None` for the empty ones that some servers have beside their pictures.
     #[must_use]
-    pub fn in_success(error: &Value) -> Self {
-        classify(200, error)
+    pub fn in_success(error: &Value) -> Option<Self> {
+        let is_empty = match error {
+            Value::Null | Value::Bool(false) => true,
+            Value::String(text) => text.is_empty(),
+            Value::Object(fields) => fields.is_empty(),
+            _ => false,
+        };
+        (!is_empty).then(|| classify(status_within(error), error))
     }
 }
 
 /// What an answer that is no success means.
 pub(super) fn of_answer(status: u16, body: &[u8]) -> UpstreamError {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    // Gateways such as Azure's API Management have no envelope.
     let error = body.get("error").cloned().unwrap_or(body);
     classify(status, &error)
 }
@@ -91,232 +95,141 @@ pub(super) fn of_answer(status: u16, body: &[u8]) -> UpstreamError {
 /// The error of an answer whose status says success.
 pub(super) fn in_success(body: &[u8]) -> Option<UpstreamError> {
     let parsed: Value = serde_json::from_slice(body).ok()?;
-    let error = parsed.get("error")?;
-    (!error.is_null()).then(|| UpstreamError::in_success(error))
+    UpstreamError::in_success(parsed.get("error")?)
+}
+
+/// What an error is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Refused,
+    NoSuchModel,
+    QuotaIsSpent,
+    RateLimited,
+    Misconfigured(&'static str),
+    InvalidRequest,
+    ServerFault,
+}
+
+const CREDENTIALS: &str = "it refused the credentials";
+
+/// The codes, wherever they stand: in `code`, in Azure's inner error, or in `type`. A code says
+/// more than the status that it comes with.
+fn meaning_of_code(code: &str) -> Option<Meaning> {
+    Some(match code {
+        "moderation_blocked" // GPT image models
+        | "content_policy_violation" // dall-e, and Azure's images
+        | "contentFilter" // Azure's images of 2023, under status 200
+        | "content_filter" // Azure's chats
+        | "ResponsibleAIPolicyViolation" // Azure's inner error, below a bare "BadRequest"
+            => Meaning::Refused,
+        "model_not_found" | "DeploymentNotFound" => Meaning::NoSuchModel,
+        "OperationNotSupported" => Meaning::Misconfigured("the model does not do such work"),
+        "insufficient_quota" | "billing_hard_limit_reached" | "billing_not_active"
+            => Meaning::QuotaIsSpent,
+        "rate_limit_exceeded" => Meaning::RateLimited,
+        "invalid_api_key" => Meaning::Misconfigured(CREDENTIALS),
+        "unsupported_country_region_territory"
+            => Meaning::Misconfigured("it does not serve the country of this service"),
+        _ => return None,
+    })
+}
+
+/// What comes without a code that says it.
+fn meaning_of_sentence(status: u16, error: &Parts<'_>) -> Option<Meaning> {
+    let says = |words: &str| error.message.contains(words);
+    let is_about_model = error.parameter == "model" || (status == 404 && says("model"));
+    if matches!(status, 400 | 500) && refusal::is_sentence(error.message) {
+        Some(Meaning::Refused)
+    } else if error.parameter == "model" && error.code == "invalid_value"
+        || is_about_model && (says("does not exist") || says("not found"))
+    {
+        Some(Meaning::NoSuchModel)
+    } else if quote::refuses_key(error.message) {
+        Some(Meaning::Misconfigured(CREDENTIALS))
+    } else {
+        None
+    }
+}
+
+/// The statuses, for answers that say no more: pages of gateways, codes that nobody knows.
+fn meaning_of_status(status: u16) -> Meaning {
+    match status {
+        300..400 => Meaning::Misconfigured("it sends its callers to another address"),
+        400 | 413 | 422 => Meaning::InvalidRequest,
+        401 | 407 => Meaning::Misconfigured(CREDENTIALS),
+        402 => Meaning::QuotaIsSpent,
+        403 => Meaning::Misconfigured("the account may not do this or is blocked"),
+        404 | 405 | 410 | 421 => Meaning::Misconfigured("the API does not answer at this address"),
+        429 => Meaning::RateLimited,
+        _ => Meaning::ServerFault,
+    }
+}
+
+/// The parts of an error that carry meaning.
+struct Parts<'a> {
+    code: &'a str,
+    inner_code: &'a str,
+    kind: &'a str,
+    parameter: &'a str,
+    message: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(error: &'a Value) -> Self {
+        let text_of = |value: &'a Value, name| value.get(name).and_then(Value::as_str);
+        let text = |name| text_of(error, name).unwrap_or_default();
+        let inner_code = refusal::inner_error(error).and_then(|inner| text_of(inner, "code"));
+        Self {
+            code: text("code"),
+            inner_code: inner_code.unwrap_or_default(),
+            kind: text("type"),
+            parameter: text("param"),
+            message: error.as_str().unwrap_or_else(|| text("message")),
+        }
+    }
 }
 
 fn classify(status: u16, error: &Value) -> UpstreamError {
-    let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
-    let message = match error {
-        Value::String(message) => message.as_str(),
-        _ => text("message"),
+    let parts = Parts::of(error);
+    let codes = [parts.code, parts.inner_code, parts.kind];
+    let meaning = codes.into_iter().find_map(meaning_of_code);
+    let meaning = meaning
+        .or_else(|| meaning_of_sentence(status, &parts))
+        .unwrap_or_else(|| meaning_of_status(status));
+    let limited = |quota_is_spent| UpstreamError::RateLimited {
+        retry_after: None,
+        quota_is_spent,
     };
-    let (code, parameter) = (text("code"), text("param"));
-    if is_refusal(error, code) {
-        return UpstreamError::Refused {
-            categories: categories(error, message),
-        };
-    }
-    let no_such_model = matches!(code, "model_not_found" | "DeploymentNotFound")
-        || (parameter == "model" && message.contains("does not exist"));
-    match status {
-        _ if no_such_model => UpstreamError::ModelNotFound,
-        _ if SPENT_QUOTAS.contains(&code) => UpstreamError::RateLimited {
+    match meaning {
+        Meaning::Refused => UpstreamError::Refused {
+            categories: refusal::categories(error, parts.message),
+        },
+        Meaning::NoSuchModel => UpstreamError::ModelNotFound,
+        Meaning::QuotaIsSpent => limited(true),
+        Meaning::RateLimited => limited(false),
+        Meaning::Misconfigured(reason) => UpstreamError::Misconfigured { reason, status },
+        Meaning::InvalidRequest => UpstreamError::InvalidRequest {
+            message: quote::for_caller(parts.message),
+            parameter: quote::word(parts.parameter),
+        },
+        Meaning::ServerFault => UpstreamError::ServerFault {
+            status,
             retry_after: None,
-            quota_is_spent: true,
         },
-        401 => misconfigured("it refused the credentials", status),
-        403 => misconfigured("the account may not do this or is blocked", status),
-        404 => misconfigured("nothing answers at this address", status),
-        429 => UpstreamError::RateLimited {
-            retry_after: None,
-            quota_is_spent: false,
-        },
-        400 | 422 => UpstreamError::InvalidRequest {
-            message: shorten(message),
-            parameter: (!parameter.is_empty()).then(|| shorten(parameter)),
-        },
-        200..300 => UpstreamError::ServerFault { status: 500 },
-        _ => UpstreamError::ServerFault { status },
     }
 }
 
-fn misconfigured(reason: &'static str, status: u16) -> UpstreamError {
-    UpstreamError::Misconfigured { reason, status }
-}
-
-/// The codes for refused content, at the top and in Azure's inner error (`inner_error` for
-/// images, `innererror` for chats).
-fn is_refusal(error: &Value, code: &str) -> bool {
-    let inner = ["inner_error", "innererror"]
-        .iter()
-        .find_map(|name| error.get(name)?.get("code")?.as_str());
-    let refusals = [
-        "moderation_blocked",
-        "content_policy_violation",
-        "contentFilter",
-        "content_filter",
-    ];
-    refusals.contains(&code) || inner == Some("ResponsibleAIPolicyViolation")
-}
-
-/// What was found: Azure lists filters with a verdict each, OpenAI writes
-/// `safety_violations=[violence, sexual]` into its sentence.
-fn categories(error: &Value, message: &str) -> Vec<String> {
-    let filters = ["inner_error", "innererror"].iter().find_map(|inner| {
-        let inner = error.get(inner)?;
-        let results = inner.get("content_filter_results");
-        results
-            .or_else(|| inner.get("content_filter_result"))?
-            .as_object()
-    });
-    if let Some(filters) = filters {
-        let caught = |verdict: &Value| {
-            ["filtered", "detected"]
-                .iter()
-                .any(|name| verdict.get(name) == Some(&Value::Bool(true)))
-        };
-        return filters
-            .iter()
-            .filter(|(_, verdict)| caught(verdict))
-            .map(|(category, _)| category.clone())
-            .collect();
-    }
-    let listed = message
-        .split_once("safety_violations=[")
-        .and_then(|(_, rest)| rest.split_once(']'));
-    let listed = listed.map(|(list, _)| list).unwrap_or_default();
-    listed
-        .split(',')
-        .map(|category| category.trim().to_owned())
-        .filter(|category| !category.is_empty())
-        .collect()
-}
-
-/// Providers quote parts of keys and long request ids; a caller gets a short sentence, without
-/// whatever begins like a key.
-fn shorten(message: &str) -> String {
-    let words = message
-        .split_whitespace()
-        .filter(|word| !word.contains("sk-"));
-    let sentence = words.collect::<Vec<_>>().join(" ");
-    let printable = sentence.chars().filter(|character| !character.is_control());
-    printable.take(MAX_MESSAGE_CHARACTERS).collect()
+/// The status that an error under 200 should have had: some name it in `status` or `code`.
+fn status_within(error: &Value) -> u16 {
+    let number = |name: &str| match error.get(name)? {
+        Value::String(digits) => digits.parse().ok(),
+        other => u16::try_from(other.as_u64()?).ok(),
+    };
+    let named = ["status", "code"].into_iter().find_map(number);
+    named
+        .filter(|status| (400..600).contains(status))
+        .unwrap_or(500)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn error(status: u16, body: &Value) -> UpstreamError {
-        match status {
-            200 => in_success(body.to_string().as_bytes()).unwrap(),
-            _ => of_answer(status, body.to_string().as_bytes()),
-        }
-    }
-
-    #[test]
-    fn refusals_are_known_in_every_spelling() {
-        let bodies = [
-            (
-                400,
-                json!({"error": {"type": "image_generation_user_error", "code": "moderation_blocked", "param": "",
-                "message": "Your request was rejected by the safety system. safety_violations=[violence, sexual]."}}),
-                vec!["violence", "sexual"],
-            ),
-            (
-                400,
-                json!({"error": {"code": "content_policy_violation", "type": "invalid_request_error",
-                "message": "Your request was rejected as a result of our safety system."}}),
-                vec![],
-            ),
-            (
-                400,
-                json!({"error": {"code": "BadRequest", "inner_error": {"code": "ResponsibleAIPolicyViolation",
-                "content_filter_results": {"hate": {"filtered": false, "severity": "safe"},
-                "sexual": {"filtered": true, "severity": "high"}, "jailbreak": {"detected": true, "filtered": false}}}}}),
-                vec!["jailbreak", "sexual"],
-            ),
-            (
-                400,
-                json!({"error": {"code": "content_filter", "innererror": {"code": "ResponsibleAIPolicyViolation",
-                "content_filter_result": {"violence": {"filtered": true}}}}}),
-                vec!["violence"],
-            ),
-            (
-                200,
-                json!({"created": 1, "error": {"code": "contentFilter",
-                "message": "Your task failed as a result of our safety system."}}),
-                vec![],
-            ),
-        ];
-        for (status, body, expected) in bodies {
-            match error(status, &body) {
-                UpstreamError::Refused { categories } => assert_eq!(categories, expected, "{body}"),
-                other => panic!("{other:?} for {body}"),
-            }
-        }
-    }
-
-    #[test]
-    fn operator_faults_are_told_apart_from_the_callers() {
-        assert!(matches!(
-            error(
-                401,
-                &json!({"error": {"message": "Incorrect API key provided: sk-abc"}})
-            ),
-            UpstreamError::Misconfigured { status: 401, .. }
-        ));
-        assert!(matches!(
-            error(403, &json!({"error": {"code": "Forbidden"}})),
-            UpstreamError::Misconfigured { .. }
-        ));
-        for body in [
-            json!({"error": {"code": "DeploymentNotFound"}}),
-            json!({"error": {"code": "model_not_found"}}),
-            json!({"error": {"message": "The model 'x' does not exist.", "param": "model", "code": "invalid_value"}}),
-        ] {
-            assert!(
-                matches!(error(400, &body), UpstreamError::ModelNotFound),
-                "{body}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_spent_quota_is_no_passing_limit() {
-        assert!(matches!(
-            error(429, &json!({"error": {"code": "insufficient_quota"}})),
-            UpstreamError::RateLimited {
-                quota_is_spent: true,
-                ..
-            }
-        ));
-        assert!(matches!(
-            error(429, &json!({"error": {"code": "rate_limit_exceeded"}})),
-            UpstreamError::RateLimited {
-                quota_is_spent: false,
-                ..
-            }
-        ));
-    }
-
-    #[test]
-    fn pages_that_are_no_json_are_server_faults() {
-        assert!(matches!(
-            of_answer(502, b"<html>Bad Gateway</html>"),
-            UpstreamError::ServerFault { status: 502 }
-        ));
-        assert!(
-            in_success(b"<html>").is_none(),
-            "left to whoever reads the answer"
-        );
-        assert!(in_success(br#"{"data": [], "error": null}"#).is_none());
-    }
-
-    #[test]
-    fn nothing_that_looks_like_a_key_is_passed_on() {
-        let message = format!("bad value near sk-12345 {}", "x ".repeat(500));
-        match error(
-            400,
-            &json!({"error": {"message": message, "param": "size"}}),
-        ) {
-            UpstreamError::InvalidRequest { message, parameter } => {
-                assert!(!message.contains("sk-") && message.chars().count() <= 300);
-                assert_eq!(parameter.as_deref(), Some("size"));
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-}
+mod tests;

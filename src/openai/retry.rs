@@ -3,8 +3,7 @@
 
 use super::{AfterTimeout, OpenAiSettings, SendPolicy, UpstreamError};
 use reqwest::header::HeaderMap;
-use std::time::Duration;
-use time::{OffsetDateTime, format_description::well_known::Rfc2822};
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// A longer `retry-after` is not worth waiting for.
@@ -21,7 +20,6 @@ const LEAST_PART_OF_AN_ATTEMPT: u32 = 10;
 #[derive(Debug)]
 pub(super) struct Failure {
     pub error: UpstreamError,
-    pub status: Option<u16>,
     pub hints: RetryHints,
     pub request_id: Option<String>,
 }
@@ -35,16 +33,13 @@ pub(super) struct RetryHints {
 
 impl RetryHints {
     /// `x-should-retry`, `retry-after-ms`, then `retry-after` in seconds or as a date. Azure
-    /// sends 0 and -1 at times.
+    /// sends 0 and -1 at times, which say nothing.
     pub fn of(headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name)?.to_str().ok();
         let millis = text("retry-after-ms").and_then(|text| text.parse::<f64>().ok());
-        let retry_after = match millis {
-            Some(millis) => Duration::try_from_secs_f64(millis / 1000.0).ok(),
-            None => text("retry-after").and_then(parse_retry_after),
-        };
+        let millis = millis.and_then(|millis| positive(millis / 1000.0));
         Self {
-            retry_after,
+            retry_after: millis.or_else(|| text("retry-after").and_then(parse_retry_after)),
             should_retry: text("x-should-retry").and_then(|text| text.parse().ok()),
         }
     }
@@ -52,10 +47,15 @@ impl RetryHints {
 
 fn parse_retry_after(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+        return positive(seconds);
     }
-    let moment = OffsetDateTime::parse(text, &Rfc2822).ok()?;
-    Duration::try_from(moment - OffsetDateTime::now_utc()).ok()
+    let moment = httpdate::parse_http_date(text).ok()?;
+    moment.duration_since(SystemTime::now()).ok()
+}
+
+fn positive(seconds: f64) -> Option<Duration> {
+    let duration = Duration::try_from_secs_f64(seconds).ok()?;
+    (!duration.is_zero()).then_some(duration)
 }
 
 impl Failure {
@@ -63,7 +63,6 @@ impl Failure {
     pub fn without_answer(error: UpstreamError) -> Self {
         Self {
             error,
-            status: None,
             hints: RetryHints::default(),
             request_id: None,
         }
@@ -82,6 +81,10 @@ pub(super) fn with_retry_after(error: UpstreamError, hints: RetryHints) -> Upstr
             retry_after: hints.retry_after,
             quota_is_spent,
         },
+        UpstreamError::ServerFault { status, .. } => UpstreamError::ServerFault {
+            status,
+            retry_after: hints.retry_after,
+        },
         other => other,
     }
 }
@@ -98,8 +101,8 @@ pub(super) fn wait_before_next(
     }
     let wait = match failure.hints.retry_after {
         Some(asked) if asked > LONGEST_WAIT => return None,
-        Some(asked) if !asked.is_zero() => asked,
-        _ => own_wait(settings.first_retry_delay, attempts),
+        Some(asked) => asked,
+        None => own_wait(settings.first_retry_delay, attempts),
     };
     let least = policy.attempt_timeout / LEAST_PART_OF_AN_ATTEMPT;
     (Instant::now() + wait + least < policy.deadline).then_some(wait)
@@ -118,12 +121,13 @@ fn is_worth_another_try(failure: &Failure, policy: SendPolicy) -> bool {
     if let Some(answer) = failure.hints.should_retry {
         return answer;
     }
-    match failure.status {
+    match failure.error {
         // No answer began, or one broke off: the call may be paid for, but its image is lost to
         // us, and only another call brings one.
-        None => true,
-        Some(408 | 409 | 429 | 500..) => true,
-        Some(_) => matches!(failure.error, UpstreamError::Broken(_)),
+        UpstreamError::Unreachable(_) | UpstreamError::Broken(_) => true,
+        UpstreamError::RateLimited { .. } => true,
+        UpstreamError::ServerFault { status, .. } => matches!(status, 408 | 409 | 500..),
+        _ => false,
     }
 }
 
@@ -139,11 +143,11 @@ fn own_wait(first_delay: Duration, attempts: u32) -> Duration {
 mod tests {
     use super::*;
     use crate::openai::Endpoint;
+    use time::macros::format_description;
 
     fn failure(status: u16, headers: &[(&str, &str)]) -> Failure {
         Failure {
-            error: UpstreamError::ServerFault { status },
-            status: Some(status),
+            error: crate::openai::failure::of_answer(status, b""),
             hints: RetryHints::of(
                 &headers
                     .iter()
@@ -154,22 +158,29 @@ mod tests {
         }
     }
 
-    fn wait(failure: &Failure, attempts: u32) -> Option<Duration> {
-        let settings = OpenAiSettings {
+    fn settings() -> OpenAiSettings {
+        OpenAiSettings {
             endpoint: Endpoint::azure("https://x".parse().unwrap(), None),
             api_key: None,
             organization: None,
             first_retry_delay: Duration::from_millis(500),
-        };
+            error_body_timeout: Duration::from_secs(5),
+        }
+    }
+
+    fn policy() -> SendPolicy {
         let deadline = Instant::now() + Duration::from_secs(60);
-        let policy = SendPolicy {
+        SendPolicy {
             deadline,
             latest: deadline,
             attempt_timeout: Duration::from_secs(50),
             max_retries: 2,
             after_timeout: AfterTimeout::GiveUp,
-        };
-        wait_before_next(failure, attempts, &settings, policy)
+        }
+    }
+
+    fn wait(failure: &Failure, attempts: u32) -> Option<Duration> {
+        wait_before_next(failure, attempts, &settings(), policy())
     }
 
     #[tokio::test]
@@ -214,10 +225,58 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_timeout_is_a_reason_only_where_it_was_asked_for() {
+        let late = Failure::without_answer(UpstreamError::TimedOut);
+        assert_eq!(wait(&late, 1), None);
+        let asked = SendPolicy {
+            after_timeout: AfterTimeout::SendAgain,
+            ..policy()
+        };
+        assert!(wait_before_next(&late, 1, &settings(), asked).is_some());
+    }
+
+    #[tokio::test]
     async fn a_repetition_has_time_for_an_answer() {
         assert!(wait(&failure(429, &[("retry-after", "54")]), 1).is_some());
         for late in ["56", "61"] {
             assert_eq!(wait(&failure(429, &[("retry-after", late)]), 1), None);
+        }
+    }
+
+    #[test]
+    fn our_own_waits_grow_to_eight_seconds_and_differ() {
+        let first = Duration::from_millis(500);
+        for (attempts, most) in [(1, 500), (2, 1000), (3, 2000), (5, 8000), (21, 8000)] {
+            let most = Duration::from_millis(most);
+            let waits: Vec<Duration> = (0..50).map(|_| own_wait(first, attempts)).collect();
+            assert!(
+                waits
+                    .iter()
+                    .all(|wait| *wait <= most && *wait >= most * 3 / 4)
+            );
+            assert!(waits.iter().any(|wait| *wait != waits[0]));
+        }
+    }
+
+    #[test]
+    fn dates_are_read_in_every_form_of_http() {
+        let is_near = |text: &str| {
+            let wait = parse_retry_after(text).unwrap();
+            wait > Duration::from_secs(290) && wait <= Duration::from_secs(300)
+        };
+        let moment = time::OffsetDateTime::now_utc() + Duration::from_secs(300);
+        // As RFC 9110 has them: the form of today, RFC 850's, and C's asctime.
+        for text in [
+            moment.format(format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT")),
+            moment.format(format_description!("[weekday], [day]-[month repr:short]-[year repr:last_two] [hour]:[minute]:[second] GMT")),
+            moment.format(format_description!("[weekday repr:short] [month repr:short] [day padding:space] [hour]:[minute]:[second] [year]")),
+        ] {
+            let text = text.unwrap();
+            assert!(is_near(&text), "{text}");
+        }
+        let past = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for useless in [past, "soon", "", "NaN", "inf", "-3", "0", "0.0"] {
+            assert_eq!(parse_retry_after(useless), None, "{useless}");
         }
     }
 }

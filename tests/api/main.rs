@@ -14,6 +14,7 @@ mod upstream;
 
 mod account_faults;
 mod bounded_memory;
+mod broken_answers;
 mod downloads;
 mod files;
 mod generate;
@@ -29,6 +30,7 @@ mod option_rules;
 mod paid_work;
 mod paths;
 mod process;
+mod retries;
 mod service;
 mod upstream_faults;
 mod usage;

@@ -364,6 +364,13 @@ async fn the_log_holds_no_secret_and_no_prompt() {
         quoting,
     ));
     assert_eq!(Answer::of(post()).await.status, 400);
+    let telling = "sk-secret-of-the-operator may not paint a walrus";
+    let error =
+        serde_json::json!({"error": {"message": telling, "param": telling, "code": telling}});
+    for (status, ours) in [(400, 400), (500, 200), (200, 200)] {
+        upstream.push(upstream::Answer::json(&error).status(status));
+        assert_eq!(Answer::of(post()).await.status, ours);
+    }
     for path in [
         "/api/getImages",
         "/api/generateSASToken",

@@ -41,20 +41,12 @@ pub enum Picture {
 
 #[derive(Deserialize)]
 struct Frame {
-    data: Option<Vec<FrameItem>>,
+    data: Option<Vec<Value>>,
     usage: Option<Value>,
     /// Azure's preview versions have it here instead of beside the picture.
-    revised_prompt: Option<String>,
+    revised_prompt: Option<Value>,
     /// Azure may send it under status 200.
     error: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct FrameItem {
-    /// The picture's number, put here by the scanner.
-    b64_json: Option<String>,
-    url: Option<String>,
-    revised_prompt: Option<String>,
 }
 
 /// Reads one answer, piece by piece.
@@ -95,8 +87,8 @@ impl AnswerReader {
         let (frame, pictures) = self.scanner.finish();
         let frame: Frame = serde_json::from_slice(&frame)
             .map_err(|_| malformed("it is not the JSON of an images answer"))?;
-        if let Some(error) = frame.error.filter(|error| !error.is_null()) {
-            return Err(UpstreamError::in_success(&error));
+        if let Some(error) = frame.error.as_ref().and_then(UpstreamError::in_success) {
+            return Err(error);
         }
         let data = frame.data.unwrap_or_default();
         if data.is_empty() {
@@ -104,10 +96,13 @@ impl AnswerReader {
         }
         let mut pictures: Vec<Option<Decoded>> = pictures.into_iter().map(Some).collect();
         let items = data
-            .into_iter()
-            .map(|item| Item {
-                picture: find_picture(item.b64_json, item.url, &mut pictures),
-                revised_prompt: item.revised_prompt.or_else(|| frame.revised_prompt.clone()),
+            .iter()
+            .map(|item| {
+                let revised_prompt = item.get("revised_prompt").or(frame.revised_prompt.as_ref());
+                Item {
+                    picture: find_picture(item, &mut pictures),
+                    revised_prompt: revised_prompt.and_then(Value::as_str).map(str::to_owned),
+                }
             })
             .collect();
         Ok(Answer {
@@ -117,12 +112,12 @@ impl AnswerReader {
     }
 }
 
-fn find_picture(
-    number: Option<String>,
-    url: Option<String>,
-    pictures: &mut [Option<Decoded>],
-) -> Picture {
-    let number = number.and_then(|number| number.parse::<usize>().ok());
+/// An item that is not what the API promises costs its own picture and no other.
+fn find_picture(item: &Value, pictures: &mut [Option<Decoded>]) -> Picture {
+    let text = |name: &str| item.get(name).and_then(Value::as_str);
+    let url = text("url").map(str::to_owned);
+    // The scanner put the picture's number in its place.
+    let number = text("b64_json").and_then(|number| number.parse::<usize>().ok());
     let decoded = number.and_then(|number| pictures.get_mut(number)?.take());
     match (decoded, url) {
         (Some(Decoded::Bytes(bytes)), Some(url)) if bytes.is_empty() => Picture::At(url),

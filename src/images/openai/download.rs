@@ -133,7 +133,12 @@ impl Downloads {
             match response.status().as_u16() {
                 200 => return Download::of(response),
                 301 | 302 | 303 | 307 | 308 => url = redirect_target(&url, &response)?,
-                status @ 500.. => return Err(UpstreamError::ServerFault { status }),
+                status @ 500.. => {
+                    return Err(UpstreamError::ServerFault {
+                        status,
+                        retry_after: None,
+                    });
+                }
                 _ => return Err(malformed("a picture's address does not open")),
             }
         }

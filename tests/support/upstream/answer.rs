@@ -101,6 +101,11 @@ impl Answer {
         answer
     }
 
+    /// Its body, to make another of it.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Sets the status.
     pub fn status(mut self, status: u16) -> Answer {
         self.status = status;

@@ -48,18 +48,22 @@ fn pictures_come_inline_or_by_address() {
 
 #[test]
 fn one_unusable_picture_spoils_no_other() {
-    let body = r#"{"data":[{"b64_json":"!!"},{},{"b64_json":"\q"},{"b64_json":null},{"b64_json":"aGk="}]}"#;
-    let hi = Some(b"hi".to_vec());
-    assert_eq!(
-        pictures(body),
-        [
-            (None, None),
-            (None, None),
-            (None, None),
-            (None, None),
-            (hi, None)
-        ]
-    );
+    for bad in [
+        r#"{"b64_json":"!!"}"#,
+        r#"{"b64_json":"\q"}"#,
+        r#"{"b64_json":null,"url":null}"#,
+        r#"{"b64_json":7}"#,
+        r#"{"url":{}}"#,
+        "{}",
+        "null",
+        "[]",
+        "7",
+    ] {
+        let good = r#"{"b64_json":"aGk=","revised_prompt":{"text":"no text"}}"#;
+        let body = format!(r#"{{"data":[{bad},{good}],"error":{{}}}}"#);
+        let hi = Some(b"hi".to_vec());
+        assert_eq!(pictures(&body), [(None, None), (hi, None)], "{bad}");
+    }
 }
 
 #[test]
@@ -78,10 +82,9 @@ fn answers_without_a_picture_are_malformed() {
         "{}",
         r#"{"data":null}"#,
         r#"{"data":[]}"#,
-        r#"{"data":[{"b64_json":7}]}"#,
+        r#"{"data":{"b64_json":"aGk="}}"#,
         r#"{"data":[{"b64_json":"aGk="}"#,
         r#"{"data":[{"b64_json":"aGk="#,
-        r#"{"data":[{"b64_json":"aGk=","b64_json":"aGk="}]}"#,
     ] {
         assert!(
             matches!(

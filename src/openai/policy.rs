@@ -1,0 +1,38 @@
+//! How long and how often: the time and the repetitions of one call.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How one call may spend time.
+#[derive(Debug, Clone, Copy)]
+pub struct SendPolicy {
+    /// When everything must be over, repetitions included.
+    pub deadline: Instant,
+    /// An answer that waits for us (see [`AnswerBody::pause`]) may be read until then.
+    pub latest: Instant,
+    /// How long one attempt may take; the last one may take all the time that is left.
+    pub attempt_timeout: Duration,
+    /// At most so many repetitions.
+    pub max_retries: u32,
+    /// Whether a call that got no answer in time is sent again.
+    pub after_timeout: AfterTimeout,
+}
+
+impl SendPolicy {
+    /// When attempt number `attempt`, from 1, must be over.
+    pub(super) fn attempt_deadline(&self, attempt: u32) -> Instant {
+        match attempt > self.max_retries {
+            true => self.deadline,
+            false => (Instant::now() + self.attempt_timeout).min(self.deadline),
+        }
+    }
+}
+
+/// What becomes of a call that timed out while it waited for its answer: it may be paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterTimeout {
+    /// It has failed.
+    GiveUp,
+    /// It is sent, and maybe paid, again, like any other failed call.
+    SendAgain,
+}
