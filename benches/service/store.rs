@@ -5,6 +5,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 
@@ -14,6 +15,12 @@ use crate::{
     client::Caller,
     process::TemporaryFolder,
 };
+
+/// The service sends more in blocks.
+const MOST_IN_ONE_REQUEST: usize = 8 * 1024 * 1024;
+
+/// The length of the service's blocks.
+const BLOCK_BYTES: usize = 4 * 1024 * 1024;
 
 /// Where pictures are kept.
 pub(crate) enum StoreKind {
@@ -141,10 +148,11 @@ impl Containers {
 
 impl BaselineWriter {
     /// How the write is done, for the report.
-    pub(crate) fn description(&self) -> &'static str {
+    pub(crate) fn description(&self, size_bytes: usize) -> &'static str {
         match self {
             BaselineWriter::Folder { .. } => "temporary file, write, fsync, rename",
-            BaselineWriter::Azurite { .. } => "one Put Blob",
+            BaselineWriter::Azurite { .. } if size_bytes <= MOST_IN_ONE_REQUEST => "one Put Blob",
+            BaselineWriter::Azurite { .. } => "Put Block for each 4 MiB, Put Block List",
         }
     }
 
@@ -164,9 +172,29 @@ impl BaselineWriter {
                 sas,
             } => {
                 let url = format!("{container_url}/{number}.png?{sas}");
-                caller.put(&url, bytes).await?;
+                put_blob(caller, &url, bytes).await?;
             }
         }
         Ok(())
     }
+}
+
+/// In the same requests as the service: one, or blocks one after the other.
+async fn put_blob(caller: &Caller, url: &str, bytes: Bytes) -> Result<(), Failure> {
+    if bytes.len() <= MOST_IN_ONE_REQUEST {
+        return caller.put(url, bytes).await.map(drop);
+    }
+    let mut list = String::from("<BlockList>");
+    for (number, start) in (0..bytes.len()).step_by(BLOCK_BYTES).enumerate() {
+        let id = STANDARD.encode(format!("{number:06}")); // six bytes: nothing to escape
+        let block = bytes.slice(start..bytes.len().min(start + BLOCK_BYTES));
+        let block_url = format!("{url}&comp=block&blockid={id}");
+        caller.put(&block_url, block).await?;
+        list.push_str(&format!("<Latest>{id}</Latest>"));
+    }
+    list.push_str("</BlockList>");
+    caller
+        .put(&format!("{url}&comp=blocklist"), list.into())
+        .await?;
+    Ok(())
 }
