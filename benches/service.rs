@@ -48,6 +48,7 @@ const PARTS: [&str; 4] = ["starts", "endpoints", "generation", "burst"];
 const HOW_TO_RUN: &str = "the benchmark needs the release binary: run cargo xtask bench";
 
 /// What is measured, and how much of it.
+#[derive(Clone)]
 struct Plan {
     binary: PathBuf,
     /// Of [`PARTS`].

@@ -38,7 +38,7 @@ impl Contest {
         let prompt = format!("benchmark picture {number}");
         let body = json!({ "model": "gpt-image-2", "prompt": prompt, "n": 1 });
         self.caller.post(&self.upstream_url, &body).await?;
-        self.writer.write(number, self.picture).await
+        self.writer.write(self.picture).await
     }
 }
 
