@@ -4,6 +4,8 @@
 
 #[path = "service/azurite.rs"]
 mod azurite;
+#[path = "service/burst.rs"]
+mod burst;
 #[path = "service/client.rs"]
 mod client;
 #[path = "service/endpoints.rs"]
@@ -40,11 +42,17 @@ const BINARY: &str = "VISIONARY_BENCH_BINARY";
 /// Azurite's blob endpoint, or a sentence that begins with `missing:`.
 const AZURITE: &str = "VISIONARY_TEST_AZURITE";
 
+/// What can be measured by itself, by naming it as an argument.
+const PARTS: [&str; 4] = ["starts", "endpoints", "generation", "burst"];
+
 const HOW_TO_RUN: &str = "the benchmark needs the release binary: run cargo xtask bench";
 
 /// What is measured, and how much of it.
+#[derive(Clone)]
 struct Plan {
     binary: PathBuf,
+    /// Of [`PARTS`].
+    parts: Vec<String>,
     starts: usize,
     /// For each endpoint.
     reads: Limit,
@@ -53,13 +61,20 @@ struct Plan {
     gallery_images: usize,
     sequential_generations: usize,
     concurrent_generations: usize,
+    /// Each is measured one after the other; several at once are of `image_bytes`.
+    image_sizes: &'static [usize],
     image_bytes: usize,
+    /// So many in the same process, one after the other.
+    bursts: usize,
+    burst_generations: usize,
+    burst_image_bytes: usize,
 }
 
 impl Plan {
     fn full(binary: PathBuf) -> Plan {
         Plan {
             binary,
+            parts: PARTS.map(str::to_owned).to_vec(),
             starts: 25,
             reads: Limit {
                 requests: 5000,
@@ -67,9 +82,13 @@ impl Plan {
             },
             at_once: 8,
             gallery_images: 50,
-            sequential_generations: 30,
+            sequential_generations: 40,
             concurrent_generations: 120,
+            image_sizes: &[100_000, 2_600_000, 10_000_000],
             image_bytes: 2_600_000,
+            bursts: 3,
+            burst_generations: 200,
+            burst_image_bytes: 4_000_000,
         }
     }
 
@@ -82,6 +101,7 @@ impl Plan {
             },
             sequential_generations: 6,
             concurrent_generations: 24,
+            bursts: 1,
             ..Plan::full(binary)
         }
     }
@@ -92,11 +112,16 @@ fn main() -> ExitCode {
         eprintln!("{HOW_TO_RUN}");
         return ExitCode::from(2);
     };
-    let plan = if env::args().any(|argument| argument == "--quick") {
+    let mut plan = if env::args().any(|argument| argument == "--quick") {
         Plan::quick(binary.into())
     } else {
         Plan::full(binary.into())
     };
+    let named = env::args().filter(|argument| PARTS.contains(&argument.as_str()));
+    let named: Vec<String> = named.collect();
+    if !named.is_empty() {
+        plan.parts = named;
+    }
     match run(&plan) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -122,7 +147,13 @@ async fn run(plan: &Plan) -> Result<(), Failure> {
 
 async fn run_on(plan: &Plan, store: &StoreKind) -> Result<(), Failure> {
     println!("\n== store: {} ==", store.name());
-    starts::measure(plan, store, &Upstream::start().await)?;
-    endpoints::measure(plan, store).await?;
-    generation::measure(plan, store).await
+    for part in &plan.parts {
+        match part.as_str() {
+            "starts" => starts::measure(plan, store, &Upstream::start().await)?,
+            "endpoints" => endpoints::measure(plan, store).await?,
+            "generation" => generation::measure(plan, store).await?,
+            _ => burst::measure(plan, store).await?,
+        }
+    }
+    Ok(())
 }

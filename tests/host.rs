@@ -8,6 +8,9 @@
     reason = "a failed set-up fails the test, and the settings of the tests come from the environment"
 )]
 
+#[path = "support/upstream.rs"]
+mod upstream;
+
 mod host {
     mod console;
     mod double;
@@ -17,6 +20,7 @@ mod host {
     mod harness;
     mod lifecycle;
     mod load;
+    mod memory;
     mod proxy;
     mod requests;
     mod spawn;

@@ -48,7 +48,7 @@ fn files_below(folder: &str) -> Vec<(String, PathBuf)> {
 
 /// Every Rust file of ours with its text.
 fn rust_files() -> Vec<(String, String)> {
-    ["src", "tests", "benches", "xtask/src"]
+    ["src", "tests", "benches", "xtask/src", "fuzz"]
         .iter()
         .flat_map(|folder| files_below(folder))
         .filter(|(name, _)| name.ends_with(".rs"))

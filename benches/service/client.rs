@@ -36,10 +36,27 @@ impl Caller {
 
     /// One generation by the service at `origin`, as the front ends ask for it.
     pub(crate) async fn generate(&self, origin: &str, number: usize) -> Result<(), Failure> {
-        let prompt = json!({ "prompt": format!("benchmark picture {number}") });
-        let url = format!("{origin}/api/generateImage");
-        self.post(&url, &prompt).await?;
-        Ok(())
+        send(self.generation(origin, number)).await.map(drop)
+    }
+
+    /// The status of one generation, whatever it is.
+    pub(crate) async fn generate_status(
+        &self,
+        origin: &str,
+        number: usize,
+    ) -> Result<u16, Failure> {
+        let response = self.generation(origin, number).send().await?;
+        let status = response.status().as_u16();
+        response.bytes().await?;
+        Ok(status)
+    }
+
+    fn generation(&self, origin: &str, number: usize) -> RequestBuilder {
+        let body = json!({ "prompt": format!("benchmark picture {number}") });
+        let request = self.0.post(format!("{origin}/api/generateImage"));
+        request
+            .header("content-type", "application/json")
+            .body(body.to_string())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     endpoints::settings,
     load::{self, Limit, Outcome},
     process::Service,
-    report::{Table, mebibytes},
+    report::{Table, mebibytes, verdict},
     store::{BaselineWriter, StoreKind},
     upstream::{Answer, Upstream, picture},
 };
@@ -38,14 +38,25 @@ impl Contest {
         let prompt = format!("benchmark picture {number}");
         let body = json!({ "model": "gpt-image-2", "prompt": prompt, "n": 1 });
         self.caller.post(&self.upstream_url, &body).await?;
-        self.writer.write(number, self.picture).await
+        self.writer.write(self.picture).await
     }
 }
 
-/// Generates with an upstream that answers at once, one after the other and several at once.
+/// Generates pictures of each size with an upstream that answers at once.
 pub(crate) async fn measure(plan: &Plan, store: &StoreKind) -> Result<(), Failure> {
+    for size_bytes in plan.image_sizes {
+        measure_size(plan, store, *size_bytes).await?;
+    }
+    Ok(())
+}
+
+/// One after the other, and pictures of the usual size several at once too.
+async fn measure_size(plan: &Plan, store: &StoreKind, size_bytes: usize) -> Result<(), Failure> {
     let store = store.fresh()?;
-    let picture = picture::padded_png(1024, 1024, plan.image_bytes);
+    let picture = picture::padded_png(1024, 1024, size_bytes);
+    if picture.len() != size_bytes {
+        return Err(format!("a picture has {} bytes at least", picture.len()).into());
+    }
     let upstream = Upstream::start().await;
     upstream.always(Answer::image(picture.clone()));
     let service = Service::start(&plan.binary, &settings(store.settings(), &upstream))?;
@@ -69,17 +80,30 @@ async fn compare(plan: &Plan, contest: &Contest, service: &Service) -> Result<()
         contest.clone().baseline(number).await?;
     }
     let peak_before = peak(service);
-    let sequential = one_after_the_other(plan, contest).await;
+    let mut runs = vec![Run {
+        name: "sequential".to_owned(),
+        pair: one_after_the_other(plan, contest).await,
+    }];
     let peak_sequential = peak(service);
-    let concurrent = several_at_once(plan, contest).await?;
-    print_times(plan, contest, &sequential, &concurrent);
+    if contest.picture.len() == plan.image_bytes {
+        runs.push(Run {
+            name: format!("{} at once", plan.at_once),
+            pair: several_at_once(plan, contest).await?,
+        });
+    }
+    print_times(contest, &runs);
     println!(
         "  peak resident: {peak_before} MiB after {WARM_UP_REQUESTS}, {peak_sequential} MiB after \
-         the sequential ones, {} MiB after {} at once",
+         the sequential ones, {} MiB after all",
         peak(service),
-        plan.at_once,
     );
     Ok(())
+}
+
+/// A pair and how it came about.
+struct Run {
+    name: String,
+    pair: Pair,
 }
 
 /// A run of the service and a run of the baseline.
@@ -123,16 +147,14 @@ async fn several_at_once(plan: &Plan, contest: &Contest) -> Result<Pair, Failure
     })
 }
 
-fn print_times(plan: &Plan, contest: &Contest, sequential: &Pair, concurrent: &Pair) {
-    let at_once = format!("{} at once", plan.at_once);
-    let runs = [
-        ("sequential, service".to_owned(), &sequential.service),
-        ("sequential, baseline".to_owned(), &sequential.baseline),
-        (format!("{at_once}, service"), &concurrent.service),
-        (format!("{at_once}, baseline"), &concurrent.baseline),
-    ];
+fn print_times(contest: &Contest, runs: &[Run]) {
     let mut table = Table::new(&[&["POST /api/generateImage"][..], &load::COLUMNS].concat());
-    for (name, outcome) in &runs {
+    let outcomes = runs.iter().flat_map(|Run { name, pair }| {
+        let service = (format!("{name}, service"), &pair.service);
+        [service, (format!("{name}, baseline"), &pair.baseline)]
+    });
+    let outcomes: Vec<_> = outcomes.collect();
+    for (name, outcome) in &outcomes {
         table.row(outcome.cells(name.clone()));
     }
     let size_bytes = contest.picture.len();
@@ -141,19 +163,24 @@ fn print_times(plan: &Plan, contest: &Contest, sequential: &Pair, concurrent: &P
     ));
     println!(
         "  baseline: the upstream call, read whole and not decoded; then {}",
-        contest.writer.description()
+        contest.writer.description(size_bytes)
     );
-    for (name, outcome) in &runs {
+    for (name, outcome) in &outcomes {
         outcome.print_failure(name);
     }
-    print_own_time(plan, sequential);
+    if let Some(sequential) = runs.first() {
+        print_own_time(size_bytes, &sequential.pair);
+    }
 }
 
-fn print_own_time(plan: &Plan, sequential: &Pair) {
-    let size_bytes = u32::try_from(plan.image_bytes).unwrap_or(u32::MAX);
+fn print_own_time(size_bytes: usize, sequential: &Pair) {
+    let size_bytes = u32::try_from(size_bytes).unwrap_or(u32::MAX);
     let promised_ms = 2.0 + 2.0 * f64::from(size_bytes) / 1e6;
-    let own_times = [50, 90].map(|percent| match sequential.own_time_ms(percent) {
-        Some(own_time_ms) => format!("p{percent} {own_time_ms:.2} ms"),
+    let own_times = [50, 95].map(|percent| match sequential.own_time_ms(percent) {
+        Some(own_time_ms) => {
+            let verdict = verdict(own_time_ms <= promised_ms);
+            format!("p{percent} {own_time_ms:.2} ms: {verdict}")
+        }
         None => format!("p{percent} unknown"),
     });
     println!(

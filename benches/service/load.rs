@@ -43,7 +43,7 @@ pub(crate) struct Outcome {
 
 /// The columns that [`Outcome::cells`] fills, after one for the name.
 pub(crate) const COLUMNS: [&str; 7] = [
-    "requests", "failed", "per s", "p50 ms", "p90 ms", "p99 ms", "max ms",
+    "requests", "failed", "per s", "p50 ms", "p95 ms", "p99 ms", "max ms",
 ];
 
 impl Outcome {
@@ -74,7 +74,7 @@ impl Outcome {
     /// A row for a table with these columns.
     pub(crate) fn cells(&self, name: String) -> Vec<String> {
         let shown = |latency: Option<_>| latency.map_or_else(|| "-".to_owned(), milliseconds);
-        let percentiles = [50, 90, 99, 100].map(|percent| shown(self.percentile(percent)));
+        let percentiles = [50, 95, 99, 100].map(|percent| shown(self.percentile(percent)));
         let requests = self.latencies.len() + self.failed;
         let mut cells = vec![name, requests.to_string(), self.failed.to_string()];
         cells.push(per_second(self.latencies.len(), self.elapsed));

@@ -59,3 +59,11 @@ pub(crate) fn per_second(count: usize, elapsed: Duration) -> String {
         rate => format!("{rate:.0}"),
     }
 }
+
+/// Whether what was measured is as promised.
+pub(crate) fn verdict(is_kept: bool) -> &'static str {
+    match is_kept {
+        true => "PASS",
+        false => "over the promise",
+    }
+}

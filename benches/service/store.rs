@@ -1,12 +1,13 @@
 //! The two stores: what the service is told of them, and the same write done without the service.
 
-use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use tokio::io::AsyncWriteExt;
+use visionary::storage::{
+    BlobStore, Container, Metadata, NewBlob, PutMode,
+    directory::{DirectorySettings, DirectoryStore},
+};
 
 use crate::{
     Failure,
@@ -14,6 +15,12 @@ use crate::{
     client::Caller,
     process::TemporaryFolder,
 };
+
+/// The service sends more in blocks.
+const MOST_IN_ONE_REQUEST: usize = 8 * 1024 * 1024;
+
+/// The length of the service's blocks.
+const BLOCK_BYTES: usize = 4 * 1024 * 1024;
 
 /// Where pictures are kept.
 pub(crate) enum StoreKind {
@@ -33,12 +40,10 @@ struct Containers {
     name: String,
 }
 
-/// Writes the baseline's files; clones write to the same place.
+/// Writes the baseline's pictures as the service does, without it; clones write to the same place.
 #[derive(Clone)]
 pub(crate) enum BaselineWriter {
-    Folder {
-        path: PathBuf,
-    },
+    Folder(DirectoryStore),
     Azurite {
         caller: Caller,
         container_url: String,
@@ -105,8 +110,8 @@ impl Store {
     pub(crate) async fn baseline_writer(&self, caller: &Caller) -> Result<BaselineWriter, Failure> {
         let Some(containers) = &self.azurite else {
             let path = self.folder.path().join("baseline");
-            tokio::fs::create_dir(&path).await?;
-            return Ok(BaselineWriter::Folder { path });
+            let store = DirectoryStore::open(&DirectorySettings { root: path })?;
+            return Ok(BaselineWriter::Folder(store));
         };
         let create = containers.container_url("baseline");
         caller.put(&create, Bytes::new()).await?;
@@ -141,22 +146,29 @@ impl Containers {
 
 impl BaselineWriter {
     /// How the write is done, for the report.
-    pub(crate) fn description(&self) -> &'static str {
+    pub(crate) fn description(&self, size_bytes: usize) -> &'static str {
         match self {
-            BaselineWriter::Folder { .. } => "temporary file, write, fsync, rename",
-            BaselineWriter::Azurite { .. } => "one Put Blob",
+            BaselineWriter::Folder(_) => "the folder store's own put",
+            BaselineWriter::Azurite { .. } if size_bytes <= MOST_IN_ONE_REQUEST => "one Put Blob",
+            BaselineWriter::Azurite { .. } => "Put Block for each 4 MiB, Put Block List",
         }
     }
 
-    /// Writes one picture so that it is durable.
-    pub(crate) async fn write(&self, number: usize, bytes: Bytes) -> Result<(), Failure> {
+    /// Writes one picture under a new name so that it is durable.
+    pub(crate) async fn write(&self, bytes: Bytes) -> Result<(), Failure> {
+        static WRITTEN: AtomicUsize = AtomicUsize::new(0);
+        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
         match self {
-            BaselineWriter::Folder { path } => {
-                let temporary_path = path.join(format!("{number}.tmp"));
-                let mut file = tokio::fs::File::create(&temporary_path).await?;
-                file.write_all(&bytes).await?;
-                file.sync_all().await?;
-                tokio::fs::rename(&temporary_path, path.join(format!("{number}.png"))).await?;
+            BaselineWriter::Folder(store) => {
+                let name = format!("gallery/{number:013}/{number}.png");
+                let blob = NewBlob {
+                    bytes,
+                    content_type: "image/png".to_owned(),
+                    metadata: Metadata::new(),
+                };
+                store
+                    .put(Container::Images, &name, blob, PutMode::Create)
+                    .await?;
             }
             BaselineWriter::Azurite {
                 caller,
@@ -164,9 +176,29 @@ impl BaselineWriter {
                 sas,
             } => {
                 let url = format!("{container_url}/{number}.png?{sas}");
-                caller.put(&url, bytes).await?;
+                put_blob(caller, &url, bytes).await?;
             }
         }
         Ok(())
     }
+}
+
+/// In the same requests as the service: one, or blocks one after the other.
+async fn put_blob(caller: &Caller, url: &str, bytes: Bytes) -> Result<(), Failure> {
+    if bytes.len() <= MOST_IN_ONE_REQUEST {
+        return caller.put(url, bytes).await.map(drop);
+    }
+    let mut list = String::from("<BlockList>");
+    for (number, start) in (0..bytes.len()).step_by(BLOCK_BYTES).enumerate() {
+        let id = STANDARD.encode(format!("{number:06}")); // six bytes: nothing to escape
+        let block = bytes.slice(start..bytes.len().min(start + BLOCK_BYTES));
+        let block_url = format!("{url}&comp=block&blockid={id}");
+        caller.put(&block_url, block).await?;
+        list.push_str(&format!("<Latest>{id}</Latest>"));
+    }
+    list.push_str("</BlockList>");
+    caller
+        .put(&format!("{url}&comp=blocklist"), list.into())
+        .await?;
+    Ok(())
 }

@@ -18,6 +18,16 @@ const UNIT: usize = 1024;
 
 const MEBIBYTE: usize = 1024 * 1024;
 
+/// The address space in which a picture arrives. glibc maps what is larger than 32 MiB, always, by
+/// itself (<https://man7.org/linux/man-pages/man3/mallopt.3.html>, `M_MMAP_THRESHOLD`), and unmaps
+/// it when it is freed; what is smaller comes from its heaps, once one as large was freed, and
+/// stays there. Pages that nothing was written to take no memory. Other systems reserve memory
+/// for address space.
+const ROOM: usize = match cfg!(all(target_os = "linux", target_pointer_width = "64")) {
+    true => 33 * MEBIBYTE,
+    false => 0,
+};
+
 /// The memory that all pictures share.
 ///
 /// Nobody may wait for memory forever while holding some: a hundred half-read pictures would
@@ -152,6 +162,18 @@ impl Reservation {
     }
 }
 
+/// An empty buffer for a picture of about so many bytes, whose memory goes back to the system
+/// with the picture and does not stay behind in the allocator.
+#[must_use]
+pub fn picture_buffer(expected_bytes: usize) -> Vec<u8> {
+    let mut buffer = Vec::new();
+    if buffer.try_reserve_exact(expected_bytes.max(ROOM)).is_err() {
+        // Address space is short, or counted as memory.
+        buffer.reserve_exact(expected_bytes);
+    }
+    buffer
+}
+
 /// A picture's bytes and its memory, given back together.
 struct HeldPicture {
     picture: Vec<u8>,
@@ -190,6 +212,12 @@ mod tests {
         assert_eq!(free_mebibytes(&memory), 9, "somebody still has it");
         drop(copy);
         assert_eq!(free_mebibytes(&memory), 10);
+    }
+
+    #[test]
+    fn a_buffer_is_too_large_for_the_heaps_and_large_enough_for_the_picture() {
+        assert!(picture_buffer(1).capacity() >= ROOM.max(1));
+        assert!(picture_buffer(ROOM + 1).capacity() > ROOM);
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 //! left open, nothing that only one machine has.
 
 use crate::{files_below, read, root, rust_files};
+use std::collections::BTreeSet;
 
 const LONGEST_FILE: usize = 450;
 
@@ -54,7 +55,7 @@ fn tests_do_not_sleep() {
 
 #[test]
 fn no_file_names_a_package_registry_or_a_machines_folder() {
-    let mut names: Vec<String> = ["src", "tests", "benches", "xtask", "docs"]
+    let mut names: Vec<String> = ["src", "tests", "benches", "xtask", "docs", "fuzz"]
         .iter()
         .flat_map(|folder| files_below(folder))
         .map(|(name, _)| name)
@@ -62,11 +63,12 @@ fn no_file_names_a_package_registry_or_a_machines_folder() {
     for entry in std::fs::read_dir(root()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        // Cargo writes its registry into its lock file, and nobody else may.
-        if path.is_file() && name != "Cargo.lock" && name != "visionary" {
+        if path.is_file() && name != "visionary" {
             names.push(name);
         }
     }
+    // Cargo writes its registry into its lock files, and nobody else may.
+    names.retain(|name| !name.ends_with("Cargo.lock"));
     let forbidden = [
         ["registry.", "npmjs"].concat(),
         ["crates", ".io"].concat(),
@@ -99,4 +101,30 @@ fn ci_runs_the_one_test_command_and_nothing_else() {
         })
         .collect();
     assert_eq!(commands, ["cargo xtask test"]);
+}
+
+/// Names and versions in a lock file.
+fn locked(path: &str) -> BTreeSet<(String, String)> {
+    let text = read(path);
+    let packages = text.split("[[package]]").skip(1);
+    let field = |package: &str, name: &str| {
+        let value = package.lines().find_map(|line| line.strip_prefix(name));
+        value.unwrap().trim_matches([' ', '=', '"']).to_owned()
+    };
+    packages
+        .map(|package| (field(package, "name"), field(package, "version")))
+        .collect()
+}
+
+#[test]
+fn what_is_fuzzed_is_built_from_the_packages_that_are_shipped() {
+    let of_its_own = ["visionary-fuzz", "libfuzzer-sys", "arbitrary", "jobserver"];
+    let (shipped, mut fuzzed) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));
+    fuzzed.retain(|(name, _)| !of_its_own.contains(&name.as_str()));
+    assert!(!fuzzed.is_empty());
+    let others: Vec<_> = fuzzed.difference(&shipped).collect();
+    assert!(
+        others.is_empty(),
+        "{others:?}: cp Cargo.lock fuzz/ && cargo metadata --manifest-path fuzz/Cargo.toml"
+    );
 }

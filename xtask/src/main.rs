@@ -2,6 +2,7 @@
 
 mod azurite;
 mod bench;
+mod fuzz;
 mod npm;
 mod package;
 mod stage;
@@ -20,6 +21,7 @@ usage: cargo xtask <command>
   stage              build the release binary and put it beside host.json
   package            build the release binary and make target/package/visionary and visionary.zip
   bench [<args>]     run the benchmark against the release binary (<args> go to the benchmark)
+  fuzz [<seconds>]   feed the reader of images answers with made-up ones (60 seconds; needs a C++ compiler)
 ";
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         "stage" => stage::run(),
         "package" => package::run().map(|_| ()),
         "bench" => bench::run(rest),
+        "fuzz" => fuzz::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

@@ -10,6 +10,7 @@ use crate::workspace::cargo;
 /// Runs all steps; `arguments` go to `cargo test`, without a leading `--`.
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
     step::run("cargo fmt", &mut cargo(&["fmt", "--all", "--check"]))?;
+    step::run("cargo fmt (fuzz)", &mut fuzz_format())?;
     step::run("cargo clippy", &mut clippy())?;
     step::run("cargo doc", &mut documentation())?;
     let package = package::run()?;
@@ -30,6 +31,11 @@ pub fn without_separator(arguments: &[String]) -> &[String] {
         Some((first, rest)) if first == "--" => rest,
         _ => arguments,
     }
+}
+
+/// A workspace of its own, which `--all` leaves out.
+fn fuzz_format() -> std::process::Command {
+    cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])
 }
 
 fn clippy() -> std::process::Command {

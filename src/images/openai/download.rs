@@ -6,7 +6,10 @@ mod address;
 mod hosts;
 mod resolver;
 
-use crate::{images::memory::MemoryShare, openai::UpstreamError};
+use crate::{
+    images::memory::{MemoryShare, picture_buffer},
+    openai::UpstreamError,
+};
 use bytes::Bytes;
 use hosts::Reach;
 use reqwest::header::LOCATION;
@@ -113,7 +116,7 @@ impl Downloads {
         let declared = download.declared_length;
         let declared = declared.and_then(|length| usize::try_from(length).ok());
         let mut reservation = memory.reserve(declared).await;
-        let mut picture = Vec::with_capacity(reservation.bytes());
+        let mut picture = picture_buffer(reservation.bytes());
         while let Some(chunk) = within(patience, download.next_chunk()).await? {
             reservation.ensure(picture.len() + chunk.len()).await;
             picture.extend_from_slice(&chunk);

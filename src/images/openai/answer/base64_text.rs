@@ -1,5 +1,6 @@
 //! Decodes one picture's base64 text (RFC 4648, section 4) while it arrives in pieces of any size.
 
+use crate::images::memory::picture_buffer;
 use base64::{Engine, alphabet::STANDARD, engine::GeneralPurpose, engine::general_purpose::NO_PAD};
 
 /// Whole groups of four symbols; padding is counted here, since some servers leave it out.
@@ -36,7 +37,7 @@ impl Base64Text {
     /// With room for so many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         Self {
-            bytes: Vec::with_capacity(bytes),
+            bytes: picture_buffer(bytes),
             ..Self::default()
         }
     }
@@ -144,6 +145,7 @@ impl Base64Text {
             return Err(InvalidBase64);
         }
         decode_groups(&self.carry, &mut self.bytes)?;
+        self.bytes.shrink_to_fit();
         Ok(self.bytes)
     }
 }

@@ -1,5 +1,9 @@
 //! Answers of every kind, cut anywhere.
 
+/// What the fuzz target checks, too.
+#[path = "../../../../fuzz/properties/images_answer.rs"]
+mod properties;
+
 use super::*;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use proptest::prelude::*;
@@ -117,6 +121,19 @@ fn an_answer_of_text_without_end_is_not_kept() {
     let symbols = vec![b'A'; 1024 * 1024];
     let ends = (0..100).any(|_| reader.push(&symbols).is_err());
     assert!(ends, "a picture without end is not kept either");
+}
+
+#[test]
+fn the_fuzzers_corpus_holds_nothing_that_breaks_a_promise() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/images_answer");
+    let inputs: Vec<Vec<u8>> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    assert!(inputs.len() >= 12, "{folder} has lost its inputs");
+    for input in inputs {
+        properties::check(&input);
+    }
 }
 
 /// An answer's text with hostile neighbours of the pictures, and the pictures.
