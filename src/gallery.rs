@@ -18,6 +18,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use std::sync::Arc;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 pub use listing::{Cursor, InvalidCursor};
 pub use metadata::{ImageFacts, UsageFact};
@@ -59,6 +60,10 @@ pub struct NewImage {
     pub prompt: Prompt,
     /// What else is known about it.
     pub facts: ImageFacts,
+    /// When it was made.
+    pub made_at: OffsetDateTime,
+    /// The write's own id, see [`NewBlob`].
+    pub write_id: Uuid,
 }
 
 /// An image of the gallery as a caller sees it.
@@ -115,14 +120,14 @@ impl Gallery {
         Self { store, signatures }
     }
 
-    /// Stores an image under a new name, made at `now`; a taken name moves on by a millisecond.
+    /// Stores an image under a new name; a taken name moves on by a millisecond. The same image
+    /// can be given again when its outcome is not known, and is stored once.
     ///
     /// # Errors
     /// [`StorageError`] when the store fails after its retries; the image is then not stored.
     pub async fn add(
         &self,
         image: &NewImage,
-        now: OffsetDateTime,
         public_base_url: &str,
     ) -> Result<ImageEntry, StorageError> {
         let title = name::title(image.prompt.as_str());
@@ -130,8 +135,9 @@ impl Gallery {
             bytes: image.bytes.clone(),
             content_type: image.format.content_type().to_owned(),
             metadata: metadata::encode(&image.prompt, &image.facts),
+            write_id: image.write_id,
         };
-        let first = name::epoch_millis(now);
+        let first = name::epoch_millis(image.made_at);
         for millis in first..first + MOST_NAME_MOVES {
             let path = name::gallery_path(&title, millis, image.format);
             match self.try_add(&path, blob.clone()).await {
@@ -139,7 +145,8 @@ impl Gallery {
                 Err(error) => return Err(error),
                 Ok(item) => {
                     let found = listing::Found::from_blob(item);
-                    return self.entry(found, &self.read_terms(now), public_base_url);
+                    let terms = self.read_terms(OffsetDateTime::now_utc());
+                    return self.entry(found, &terms, public_base_url);
                 }
             }
         }

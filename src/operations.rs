@@ -7,8 +7,8 @@ use crate::{
     gallery::{Gallery, ImageEntry},
     image_format::ImageFormat,
     images::{
-        GeneratedImage, GenerationError, ImageGenerator, ImageOptions, ImageRequest, InvalidOption,
-        check_request, memory::ImageMemory, rules::ModelRules,
+        GenerationError, ImageGenerator, ImageOptions, ImageRequest, InvalidOption, check_request,
+        memory::ImageMemory, rules::ModelRules,
     },
     storage::StorageError,
 };
@@ -22,6 +22,8 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use work::Work;
+
+pub use work::Parcel;
 
 /// When a caller that found no place may come again.
 const COME_AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -143,7 +145,7 @@ pub enum OperationError {
         /// Those that are stored.
         stored: Vec<FinishedImage>,
         /// Those that are not.
-        unstored: Vec<GeneratedImage>,
+        unstored: Vec<Parcel>,
         /// Why.
         #[source]
         source: StorageError,
@@ -220,8 +222,9 @@ impl Operations {
         };
         let (sender, answer) = oneshot::channel();
         let work = async move {
-            let _place = place;
-            if let Err(unheard) = sender.send(work.run().await) {
+            let outcome = work.run().await;
+            drop(place); // what may follow waits for the store, not for the provider
+            if let Err(unheard) = sender.send(outcome) {
                 work.end_unheard(unheard).await;
             }
         };

@@ -6,10 +6,12 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use serde_json::Value;
 use std::{
-    convert::Infallible,
     pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
+use tokio::task::AbortHandle;
 
 /// Bytes of a picture per piece; a multiple of three, so that the pieces' texts join.
 const PIECE_BYTES: usize = 48 * 1024;
@@ -22,11 +24,27 @@ pub struct PictureJson {
     pictures: Vec<Bytes>,
 }
 
-/// A text in pieces, as an answer's body; a picture is let go behind its last piece.
+/// A caller has this long to read an answer, and a second more for each [`SLOWEST_BYTES`].
+const LEAST_TIME: Duration = Duration::from_secs(30);
+
+/// What a caller reads in a second at the least: a poor mobile line.
+const SLOWEST_BYTES: u64 = 64 * 1024;
+
+/// A text in pieces, as an answer's body; a picture is let go behind its last piece, or when the
+/// caller takes too long to read: pictures that nobody reads would fill the memory for all.
 pub struct PictureText {
-    pieces: Box<dyn Iterator<Item = Bytes> + Send>,
+    /// `None` once the time is over.
+    pieces: Arc<Mutex<Option<Pieces>>>,
     bytes_left: usize,
+    watchdog: Option<AbortHandle>,
 }
+
+type Pieces = Box<dyn Iterator<Item = Bytes> + Send>;
+
+/// The caller did not read the answer in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the caller took too long to read the answer")]
+pub struct TooSlow;
 
 enum Part {
     Text(String),
@@ -50,9 +68,14 @@ impl PictureJson {
         format!("{}{}", self.mark, self.pictures.len()).into()
     }
 
-    /// The text of `json` with the pictures' base64 in place of their marks.
+    /// The text of `json` with the pictures' base64 in place of their marks. With pictures it
+    /// has to be called within the runtime, which watches the time.
     #[must_use]
     pub fn into_text(self, json: &Value) -> PictureText {
+        self.into_text_for(json, LEAST_TIME)
+    }
+
+    fn into_text_for(self, json: &Value, least_time: Duration) -> PictureText {
         let text = json.to_string();
         let mut parts = Vec::new();
         let mut rest = text.as_str();
@@ -65,9 +88,14 @@ impl PictureJson {
             rest = &after[digits..];
         }
         parts.push(Part::Text(rest.to_owned()));
+        let bytes_left = parts.iter().map(Part::length).sum();
+        let pieces: Pieces = Box::new(parts.into_iter().flat_map(Part::into_pieces));
+        let pieces = Arc::new(Mutex::new(Some(pieces)));
+        let time = least_time + Duration::from_secs(bytes_left as u64 / SLOWEST_BYTES);
         PictureText {
-            bytes_left: parts.iter().map(Part::length).sum(),
-            pieces: Box::new(parts.into_iter().flat_map(Part::into_pieces)),
+            bytes_left,
+            watchdog: (!self.pictures.is_empty()).then(|| take_away_after(time, pieces.clone())),
+            pieces,
         }
     }
 }
@@ -81,15 +109,39 @@ impl Part {
     }
 }
 
+fn take_away_after(time: Duration, pieces: Arc<Mutex<Option<Pieces>>>) -> AbortHandle {
+    let watch = async move {
+        tokio::time::sleep(time).await;
+        drop(lock(&pieces).take());
+    };
+    tokio::spawn(watch).abort_handle()
+}
+
+fn lock(pieces: &Mutex<Option<Pieces>>) -> MutexGuard<'_, Option<Pieces>> {
+    pieces.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for PictureText {
+    fn drop(&mut self) {
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.abort();
+        }
+        // An aborted task may hold its part of the pieces for a moment longer.
+        drop(lock(&self.pieces).take());
+    }
+}
+
 impl Body for PictureText {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = TooSlow;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let piece = self.pieces.next();
+    ) -> Poll<Option<Result<Frame<Bytes>, TooSlow>>> {
+        let Some(piece) = lock(&self.pieces).as_mut().map(Iterator::next) else {
+            return Poll::Ready(Some(Err(TooSlow)));
+        };
         self.bytes_left -= piece.as_ref().map_or(0, Bytes::len);
         Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
@@ -118,9 +170,20 @@ impl Part {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::task::Waker;
+    use tokio::sync::oneshot;
 
-    #[test]
-    fn the_text_is_the_json_with_the_pictures_in_it() {
+    fn read(mut text: PictureText) -> Result<Vec<u8>, TooSlow> {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut whole = Vec::new();
+        while let Poll::Ready(Some(frame)) = Pin::new(&mut text).poll_frame(&mut context) {
+            whole.extend(frame?.into_data().unwrap());
+        }
+        Ok(whole)
+    }
+
+    #[tokio::test]
+    async fn the_text_is_the_json_with_the_pictures_in_it() {
         for length in [
             0,
             1,
@@ -136,11 +199,36 @@ mod tests {
             let second = pictures.add(Bytes::from_static(b"hi"));
             let text = pictures.into_text(&json!({"a": first, "b": [second, "c"]}));
             let length = text.size_hint().exact();
-            let whole: Vec<u8> = text.pieces.flatten().collect();
+            let whole = read(text).unwrap();
             assert_eq!(Some(whole.len() as u64), length);
             let expected = json!({"a": BASE64_STANDARD.encode(&picture), "b": ["aGk=", "c"]});
             let parsed: Value = serde_json::from_slice(&whole).unwrap();
             assert_eq!(parsed, expected);
         }
+    }
+
+    /// Says when the last holder of a picture has let go of it.
+    struct Watched(Option<oneshot::Sender<()>>);
+
+    impl AsRef<[u8]> for Watched {
+        fn as_ref(&self) -> &[u8] {
+            b"picture"
+        }
+    }
+
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            self.0.take().unwrap().send(()).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_picture_that_nobody_reads_is_let_go_and_its_answer_breaks_off() {
+        let (sender, gone) = oneshot::channel();
+        let mut pictures = PictureJson::default();
+        let picture = pictures.add(Bytes::from_owner(Watched(Some(sender))));
+        let text = pictures.into_text_for(&json!([picture]), Duration::from_millis(10));
+        gone.await.unwrap();
+        assert!(read(text).is_err());
     }
 }

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 /// The two containers that the program knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,9 @@ pub struct NewBlob {
     pub content_type: String,
     /// Its metadata; together at most 8 KB (the service's limit).
     pub metadata: Metadata,
+    /// The write's own id. Whoever sends the same write again, because its outcome is not known,
+    /// gives the same id, and a store that has the blob already knows it as this write's.
+    pub write_id: Uuid,
 }
 
 /// What a write does with a blob that already has the name.

@@ -165,6 +165,7 @@ impl BaselineWriter {
                     bytes,
                     content_type: "image/png".to_owned(),
                     metadata: Metadata::new(),
+                    write_id: uuid::Uuid::new_v4(),
                 };
                 store
                     .put(Container::Images, &name, blob, PutMode::Create)

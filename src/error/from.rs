@@ -185,7 +185,8 @@ impl From<OperationError> for ApiError {
                 source,
             } => {
                 let mut pictures = PictureJson::default();
-                let mut lost = unstored.into_iter().map(|image| {
+                let mut lost = unstored.into_iter().map(|parcel| {
+                    let image = parcel.picture;
                     let content_type = image.format.content_type();
                     (pictures.add(image.bytes), content_type)
                 });

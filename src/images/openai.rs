@@ -26,9 +26,9 @@ pub use download::{DownloadHosts, Downloads, HostPattern, InvalidHostPattern};
 /// The provider's name where Azure runs the models.
 pub const AZURE_PROVIDER: &str = "azure-openai";
 
-/// A picture that an answer names is paid for: its host gets so much time for each step, even
-/// when the request has less left.
-const LEAST_PATIENCE: Duration = Duration::from_secs(10);
+/// A picture that an answer names is paid for: there is so much time to fetch it, even when the
+/// request has less left.
+const LEAST_TIME_TO_FETCH: Duration = Duration::from_secs(10);
 
 /// How this provider is called and which model answers.
 #[derive(Debug, Clone)]
@@ -131,10 +131,8 @@ impl OpenAiImages {
         url: &str,
         limits: GenerationLimits<'_>,
     ) -> Result<Bytes, UpstreamError> {
-        let left = limits.deadline.saturating_duration_since(Instant::now());
-        let fetch = self
-            .downloads
-            .fetch(url, limits.memory, left.max(LEAST_PATIENCE));
+        let deadline = limits.deadline.max(Instant::now() + LEAST_TIME_TO_FETCH);
+        let fetch = self.downloads.fetch(url, limits.memory, deadline);
         tokio::time::timeout_at(limits.latest, fetch)
             .await
             .unwrap_or(Err(UpstreamError::TimedOut))

@@ -12,13 +12,39 @@ use crate::{
     },
     storage::StorageError,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use time::OffsetDateTime;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// Further attempts to store a picture that nobody waits for. Each is a full round of the
-/// store's own retries; with pauses that double from a second it is ten minutes and more.
-const LATE_ATTEMPTS: u32 = 10;
+/// store's own retries; with the pauses it is ten minutes and more.
+const LATE_ATTEMPTS: u32 = 25;
+
+/// Pauses between them double up to this: while they last the picture holds memory, which others
+/// want as soon as the store is back.
+const LONGEST_LATE_PAUSE: Duration = Duration::from_secs(30);
+
+/// A picture on its way to its destination. Its time, and with it its name, and the id of its
+/// write stay the same however often it is tried: a write that was taken for a failure may have
+/// succeeded, and must not be stored a second time.
+#[derive(Debug)]
+pub struct Parcel {
+    /// What is delivered.
+    pub picture: GeneratedImage,
+    made_at: OffsetDateTime,
+    write_id: Uuid,
+}
+
+impl Parcel {
+    fn new(picture: GeneratedImage) -> Self {
+        Self {
+            picture,
+            made_at: OffsetDateTime::now_utc(),
+            write_id: Uuid::new_v4(),
+        }
+    }
+}
 
 /// One generation.
 pub(super) struct Work {
@@ -86,11 +112,11 @@ impl Work {
         mut finished: FinishedOperation,
     ) -> Result<FinishedOperation, OperationError> {
         let (mut unstored, mut failure) = (Vec::new(), None);
-        for picture in pictures {
-            match self.deliver(&picture).await {
-                Ok(entry) => finished.images.push(self.finish(picture, entry)),
+        for parcel in pictures.into_iter().map(Parcel::new) {
+            match self.deliver(&parcel).await {
+                Ok(entry) => finished.images.push(self.finish(parcel.picture, entry)),
                 Err(error) => {
-                    unstored.push(picture);
+                    unstored.push(parcel);
                     failure = Some(error);
                 }
             }
@@ -105,13 +131,13 @@ impl Work {
         }
     }
 
-    async fn deliver(&self, picture: &GeneratedImage) -> Result<Option<ImageEntry>, StorageError> {
+    async fn deliver(&self, parcel: &Parcel) -> Result<Option<ImageEntry>, StorageError> {
         if self.command.destination == Destination::Caller {
             return Ok(None);
         }
-        let (image, now) = (self.new_image(picture), OffsetDateTime::now_utc());
+        let image = self.new_image(parcel);
         let base_url = &self.command.public_base_url;
-        let entry = self.gallery.add(&image, now, base_url).await?;
+        let entry = self.gallery.add(&image, base_url).await?;
         Ok(Some(entry))
     }
 
@@ -128,13 +154,16 @@ impl Work {
         }
     }
 
-    fn new_image(&self, picture: &GeneratedImage) -> NewImage {
+    fn new_image(&self, parcel: &Parcel) -> NewImage {
+        let picture = &parcel.picture;
         let (width, height) = picture.dimensions;
         let request = &self.command.request;
         NewImage {
             bytes: picture.bytes.clone(),
             format: picture.format,
             prompt: request.prompt.clone(),
+            made_at: parcel.made_at,
+            write_id: parcel.write_id,
             facts: ImageFacts {
                 revised_prompt: picture.revised_prompt.clone(),
                 provider: self.generator.provider().to_owned(),
@@ -170,9 +199,12 @@ impl Work {
     }
 
     /// No answer can carry these pictures any more, so storing them is tried for longer.
-    async fn store_late(&self, mut unstored: Vec<GeneratedImage>, mut failure: StorageError) {
+    async fn store_late(&self, mut unstored: Vec<Parcel>, mut failure: StorageError) {
         for attempt in 0..LATE_ATTEMPTS {
-            let pause = self.settings.late_storing_pause * 2u32.pow(attempt);
+            let doubled = self.settings.late_storing_pause.checked_mul(1 << attempt);
+            let pause = doubled
+                .unwrap_or(LONGEST_LATE_PAUSE)
+                .min(LONGEST_LATE_PAUSE);
             tracing::warn!(
                 error = %failure,
                 pictures = unstored.len(),
@@ -180,10 +212,10 @@ impl Work {
                 "no caller can be given these pictures: storing them is tried again"
             );
             tokio::time::sleep(pause).await;
-            for picture in std::mem::take(&mut unstored) {
-                if let Err(error) = self.deliver(&picture).await {
+            for parcel in std::mem::take(&mut unstored) {
+                if let Err(error) = self.deliver(&parcel).await {
                     failure = error;
-                    unstored.push(picture);
+                    unstored.push(parcel);
                 }
             }
             if unstored.is_empty() {

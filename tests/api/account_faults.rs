@@ -182,27 +182,32 @@ async fn an_image_whose_fate_is_unknown_is_stored_at_most_once_and_in_the_answer
     assert_eq!(paid.listed().await.len(), 2);
 }
 
-/// Behind a 504 no answer can carry the picture, so the account gets more time to recover.
-#[tokio::test]
-async fn a_picture_that_no_answer_can_carry_is_stored_when_the_account_is_back() {
-    let upstream = Upstream::start().await;
-    let gate = Gate::closed();
-    upstream.always(Answer::image(picture::small_png()).held_by(&gate));
-    let account = FaultyAccount::start().await;
-    let busy = Fault::refused(503, "ServerBusy");
-    account.always(Step::Blob, busy);
+/// A service over an account with faults, whose callers are told soon that the work goes on.
+async fn hasty(upstream: &Upstream, account: &FaultyAccount) -> Service {
     let (base_url, connection) = (upstream.base_url(), account.connection_string());
     let images = azurite::new_container("late");
     let settings = [
         ("OPENAI_BASE_URL", base_url.as_str()),
         ("AZURE_STORAGE_CONNECTION_STRING", &connection),
         ("IMAGES_CONTAINER", &images),
+        ("MAX_CONCURRENT_GENERATIONS", "1"),
     ];
-    let service = Service::start_with(&settings, |config| {
-        config.operations.longest_wait = Duration::from_millis(100);
+    Service::start_with(&settings, |config| {
+        config.operations.longest_wait = Duration::from_millis(500);
         config.operations.late_storing_pause = Duration::from_millis(20);
     })
-    .await;
+    .await
+}
+
+/// Behind a 504 no answer can carry the picture, so the account gets more time to recover; the
+/// place among those that run is free meanwhile.
+#[tokio::test]
+async fn a_picture_that_no_answer_can_carry_is_stored_when_the_account_is_back() {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    upstream.always(Answer::image(picture::small_png()).held_by(&gate));
+    let account = FaultyAccount::start().await;
+    account.always(Step::Blob, Fault::refused(503, "ServerBusy"));
+    let service = hasty(&upstream, &account).await;
     let answer = service.generate(&json!({"prompt": "a"})).await;
     answer.assert_problem(504, "still_running");
     gate.open();
@@ -212,8 +217,40 @@ async fn a_picture_that_no_answer_can_carry_is_stored_when_the_account_is_back()
         assert!(Instant::now() < give_up, "it is not tried again");
         service.get("/").await;
     }
+    let second = service.generate(&json!({"prompt": "b"})).await;
+    second.assert_problem(502, "storage_error"); // and no 429
     account.heal();
     while service.get("/api/getImages").await.json()["imageUrls"] == json!([]) {
         assert!(Instant::now() < give_up, "it is not stored");
     }
+}
+
+/// The account has the picture, but its answer is lost, and so are those to the looks that follow.
+#[tokio::test]
+async fn a_picture_that_is_tried_again_later_is_stored_once() {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    let account = FaultyAccount::start().await;
+    let service = hasty(&upstream, &account).await;
+    let first = service
+        .generate(&json!({"prompt": "makes the container"}))
+        .await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    upstream.always(Answer::image(picture::small_png()).held_by(&gate));
+    account.script(Step::Blob, [Fault::AnswerLost]);
+    let looks = 1 + RetrySettings::default().max_retries as usize;
+    let busy = Fault::refused(503, "ServerBusy");
+    account.script(Step::Look, vec![busy; looks]);
+    let answer = service.generate(&json!({"prompt": "a"})).await;
+    answer.assert_problem(504, "still_running");
+    gate.open();
+    let give_up = Instant::now() + Duration::from_secs(20);
+    while account.seen(Step::Look) <= looks {
+        assert!(Instant::now() < give_up, "it is not looked for again");
+        service.get("/").await;
+    }
+    // Behind the look that found the picture nothing more is stored.
+    let third = service.generate(&json!({"prompt": "b"})).await;
+    assert_eq!(third.status, 200, "{}", third.text());
+    let listed = service.get("/api/getImages").await.json();
+    assert_eq!(listed["imageUrls"].as_array().unwrap().len(), 3, "{listed}");
 }

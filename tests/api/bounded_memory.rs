@@ -1,6 +1,8 @@
 //! How pictures wait for memory, and what becomes of those that cannot.
 
 use crate::{
+    azurite,
+    faulty_account::{Fault, FaultyAccount, Step},
     service::{Service, open},
     upstream::{Answer, Gate, Upstream, picture},
 };
@@ -8,6 +10,9 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const MEBIBYTE: usize = 1024 * 1024;
+
+/// Leaves too little of [`SMALL_MEMORY`] for another.
+const LARGE: usize = 14 * MEBIBYTE;
 
 /// The least that the setting allows.
 const SMALL_MEMORY: (&str, &str) = ("IMAGE_MEMORY_MB", "16");
@@ -43,38 +48,95 @@ async fn pictures_that_do_not_fit_together_are_stored_one_after_the_other() {
     assert!(stored.body == large, "the very bytes are stored");
 }
 
-#[tokio::test]
-async fn nothing_is_paid_while_there_is_no_memory_for_it() {
-    let upstream = Upstream::start().await;
-    let gate = Gate::closed();
-    let large = picture::padded_png(64, 64, 14 * MEBIBYTE);
-    upstream.push(Answer::image(large).paused_after(1000, &gate));
-    let base_url = upstream.base_url();
-    let settings = [("OPENAI_BASE_URL", base_url.as_str()), SMALL_MEMORY];
-    let service = Service::start_with(&settings, |config| {
+/// Over a memory that one large picture fills.
+async fn service_of_small_memory(settings: &[(&str, &str)]) -> Service {
+    let settings = [settings, &[SMALL_MEMORY]].concat();
+    Service::start_with(&settings, |config| {
         config.operations.longest_queue_time = Duration::from_millis(50);
     })
-    .await;
-    let body = json!({"prompt": "a"});
-    let others = async {
-        let (mut paid, give_up) = (1, Instant::now() + Duration::from_secs(20));
-        loop {
-            let answer = service.generate(&body).await;
-            if answer.status != 200 {
-                answer.assert_problem(429, "too_many_generations");
-                break;
-            }
-            paid += 1;
-            assert!(
-                Instant::now() < give_up,
-                "the large picture takes no memory"
-            );
+    .await
+}
+
+/// Asks until there is no memory for a picture; whoever is turned away then has cost nothing.
+async fn wait_until_memory_is_full(service: &Service, upstream: &Upstream) {
+    let asked = || upstream.requests_to("/images/generations").len();
+    let give_up = Instant::now() + Duration::from_secs(20);
+    loop {
+        let before = asked();
+        let answer = service.generate(&json!({"prompt": "a"})).await;
+        if answer.status != 200 {
+            answer.assert_problem(429, "too_many_generations");
+            assert_eq!(asked(), before);
+            return;
         }
-        assert_eq!(upstream.requests_to("/images/generations").len(), paid);
+        assert!(Instant::now() < give_up, "the large one takes no memory");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_paid_while_half_read_pictures_fill_the_memory() {
+    let (large, body) = (picture::padded_png(64, 64, LARGE), json!({"prompt": "a"}));
+    let nearly_all = LARGE / 3 * 4 - 100_000;
+    for (answer, sent) in [
+        (Answer::image(large.clone()), 1000), // its head tells its length
+        (Answer::image(large.clone()).chunked(), nearly_all),
+    ] {
+        let (upstream, gate) = (Upstream::start().await, Gate::closed());
+        upstream.push(answer.paused_after(sent, &gate));
+        let base_url = upstream.base_url();
+        let service = service_of_small_memory(&[("OPENAI_BASE_URL", &base_url)]).await;
+        let (first, ()) = tokio::join!(service.generate(&body), async {
+            upstream
+                .wait_for_requests_to("/images/generations", 1)
+                .await;
+            wait_until_memory_is_full(&service, &upstream).await;
+            gate.open();
+        });
+        assert_eq!(first.status, 200, "{}", first.text());
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_paid_while_half_fetched_pictures_fill_the_memory() {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    let large = Answer::bytes("image/png", picture::padded_png(64, 64, LARGE));
+    let large = large.chunked().paused_after(LARGE - 100_000, &gate);
+    let url = upstream.serve("/blob/large.png", large);
+    upstream.push(Answer::image_url(&url));
+    let base_url = upstream.base_url();
+    let service = service_of_small_memory(&[("OPENAI_BASE_URL", &base_url)]).await;
+    let body = json!({"prompt": "a"});
+    let (first, ()) = tokio::join!(service.generate(&body), async {
+        upstream.wait_for_requests_to("/blob/large.png", 1).await;
+        wait_until_memory_is_full(&service, &upstream).await;
         gate.open();
-    };
-    let (first, ()) = tokio::join!(service.generate(&body), others);
+    });
     assert_eq!(first.status, 200, "{}", first.text());
+}
+
+#[tokio::test]
+async fn nothing_is_paid_while_pictures_that_wait_for_the_store_fill_the_memory() {
+    let (upstream, account) = (Upstream::start().await, FaultyAccount::start().await);
+    upstream.push(Answer::image(picture::padded_png(64, 64, LARGE)));
+    account.script(Step::Block, [Fault::Silent]);
+    let (base_url, connection) = (upstream.base_url(), account.connection_string());
+    let container = azurite::new_container("memory");
+    let settings = [
+        ("OPENAI_BASE_URL", base_url.as_str()),
+        ("AZURE_STORAGE_CONNECTION_STRING", &connection),
+        ("IMAGES_CONTAINER", &container),
+    ];
+    let service = service_of_small_memory(&settings).await;
+    let body = json!({"prompt": "a"});
+    tokio::select! {
+        first = service.generate(&body) => panic!("it was stored: {}", first.text()),
+        () = async {
+            while account.unmet() > 0 {
+                service.get("/").await; // until the store has its first block
+            }
+            wait_until_memory_is_full(&service, &upstream).await;
+        } => {}
+    }
 }
 
 /// An answer that finds no memory holds up the upstream and not the process: when memory is free

@@ -123,6 +123,7 @@ pub fn blob(bytes: Bytes) -> NewBlob {
         bytes,
         content_type: "image/png".to_owned(),
         metadata: Metadata::from([("prompt".to_owned(), "a%20cat".to_owned())]),
+        write_id: uuid::Uuid::new_v4(),
     }
 }
 

@@ -80,6 +80,7 @@ fn blob(content: &str) -> NewBlob {
         bytes: Bytes::copy_from_slice(content.as_bytes()),
         content_type: "image/png".to_owned(),
         metadata: Metadata::from([("prompt".to_owned(), "a%20cat".to_owned())]),
+        write_id: uuid::Uuid::new_v4(),
     }
 }
 

@@ -78,19 +78,25 @@ impl AnswerReader {
         self.scanner.push(piece).map_err(malformed)
     }
 
-    /// The answer, when the body has ended.
+    /// The answer, when the body has ended. Whole pictures are paid for, so they count whatever
+    /// stands beside them: an error, or neighbours that are no JSON.
     ///
     /// # Errors
-    /// [`UpstreamError::Malformed`] when it is no images answer or has no picture at all; the
-    /// error that it holds instead of pictures.
+    /// The error that it holds instead of pictures; [`UpstreamError::Malformed`] when it is no
+    /// images answer or has no picture at all.
     pub fn finish(self) -> Result<Answer, UpstreamError> {
         let (frame, pictures) = self.scanner.finish();
-        let frame: Frame = serde_json::from_slice(&frame)
-            .map_err(|_| malformed("it is not the JSON of an images answer"))?;
-        if let Some(error) = frame.error.as_ref().and_then(UpstreamError::in_success) {
+        let has_pictures = pictures.iter().any(Decoded::is_picture);
+        let frame: Frame = match serde_json::from_slice(&frame) {
+            Ok(frame) => frame,
+            Err(_) if has_pictures => return Ok(Answer::of_pictures_alone(pictures)),
+            Err(_) => return Err(malformed("it is not the JSON of an images answer")),
+        };
+        let data = frame.data.unwrap_or_default();
+        let error = frame.error.as_ref().and_then(UpstreamError::in_success);
+        if let Some(error) = error.filter(|_| !has_pictures) {
             return Err(error);
         }
-        let data = frame.data.unwrap_or_default();
         if data.is_empty() {
             return Err(malformed("it holds no picture"));
         }
@@ -112,6 +118,29 @@ impl AnswerReader {
     }
 }
 
+impl Answer {
+    fn of_pictures_alone(pictures: Vec<Decoded>) -> Self {
+        let whole = pictures.into_iter().filter(Decoded::is_picture);
+        let items = whole.map(|picture| Item {
+            picture: picture.into(),
+            revised_prompt: None,
+        });
+        Self {
+            items: items.collect(),
+            usage: None,
+        }
+    }
+}
+
+impl From<Decoded> for Picture {
+    fn from(decoded: Decoded) -> Self {
+        match decoded {
+            Decoded::Bytes(bytes) => Self::Inline(bytes),
+            Decoded::NoBase64 => Self::Unusable(malformed("a picture in it is not base64")),
+        }
+    }
+}
+
 /// An item that is not what the API promises costs its own picture and no other.
 fn find_picture(item: &Value, pictures: &mut [Option<Decoded>]) -> Picture {
     let text = |name: &str| item.get(name).and_then(Value::as_str);
@@ -121,10 +150,7 @@ fn find_picture(item: &Value, pictures: &mut [Option<Decoded>]) -> Picture {
     let decoded = number.and_then(|number| pictures.get_mut(number)?.take());
     match (decoded, url) {
         (Some(Decoded::Bytes(bytes)), Some(url)) if bytes.is_empty() => Picture::At(url),
-        (Some(Decoded::Bytes(bytes)), _) => Picture::Inline(bytes),
-        (Some(Decoded::NoBase64), _) => {
-            Picture::Unusable(malformed("a picture in it is not base64"))
-        }
+        (Some(decoded), _) => decoded.into(),
         (None, Some(url)) => Picture::At(url),
         (None, None) => Picture::Unusable(malformed("a picture has neither b64_json nor url")),
     }

@@ -14,7 +14,8 @@ use bytes::Bytes;
 use hosts::Reach;
 use reqwest::header::LOCATION;
 use resolver::{NoPublicAddress, PublicResolver};
-use std::{error::Error, future::Future, time::Duration};
+use std::{error::Error, future::Future};
+use tokio::time::Instant;
 use url::Url;
 
 pub use hosts::{DownloadHosts, HostPattern, InvalidHostPattern};
@@ -86,8 +87,8 @@ impl Downloads {
     }
 
     /// The whole picture at `address`, within a request's memory, asked for again after a passing
-    /// fault. A host that is silent for longer than `patience` has failed; time that it waits for
-    /// our memory does not count.
+    /// fault. All of it must be over at `deadline`, which moves by the time that the host waits
+    /// for our memory.
     ///
     /// # Errors
     /// [`UpstreamError::Malformed`] for an address that is not allowed, or what went wrong with it.
@@ -95,11 +96,11 @@ impl Downloads {
         &self,
         address: &str,
         memory: &MemoryShare,
-        patience: Duration,
+        mut deadline: Instant,
     ) -> Result<Bytes, UpstreamError> {
         let mut tried = 1;
         loop {
-            match self.fetch_once(address, memory, patience).await {
+            match self.fetch_once(address, memory, &mut deadline).await {
                 Err(error) if is_passing(&error) && tried < TRIES => tried += 1,
                 other => return other,
             }
@@ -110,15 +111,15 @@ impl Downloads {
         &self,
         address: &str,
         memory: &MemoryShare,
-        patience: Duration,
+        deadline: &mut Instant,
     ) -> Result<Bytes, UpstreamError> {
-        let mut download = within(patience, self.open(address)).await?;
+        let mut download = before(*deadline, self.open(address)).await?;
         let declared = download.declared_length;
         let declared = declared.and_then(|length| usize::try_from(length).ok());
-        let mut reservation = memory.reserve(declared).await;
+        let mut reservation = pause(deadline, memory.reserve(declared)).await;
         let mut picture = picture_buffer(reservation.bytes());
-        while let Some(chunk) = within(patience, download.next_chunk()).await? {
-            reservation.ensure(picture.len() + chunk.len()).await;
+        while let Some(chunk) = before(*deadline, download.next_chunk()).await? {
+            pause(deadline, reservation.ensure(picture.len() + chunk.len())).await;
             picture.extend_from_slice(&chunk);
         }
         Ok(reservation.hold(picture))
@@ -192,12 +193,20 @@ impl Download {
     }
 }
 
-async fn within<T>(
-    patience: Duration,
+async fn before<T>(
+    deadline: Instant,
     step: impl Future<Output = Result<T, UpstreamError>>,
 ) -> Result<T, UpstreamError> {
-    let step = tokio::time::timeout(patience, step).await;
+    let step = tokio::time::timeout_at(deadline, step).await;
     step.unwrap_or(Err(UpstreamError::TimedOut))
+}
+
+/// Waits for something of ours, which is not held against the host.
+async fn pause<T>(deadline: &mut Instant, wait: impl Future<Output = T>) -> T {
+    let paused_at = Instant::now();
+    let waited = wait.await;
+    *deadline += paused_at.elapsed();
+    waited
 }
 
 fn redirect_target(from: &Url, response: &reqwest::Response) -> Result<Url, UpstreamError> {

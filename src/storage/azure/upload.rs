@@ -73,7 +73,7 @@ impl<'a> Upload<'a> {
             client: container.blob_client(name),
             blob,
             mode,
-            write_id: uuid::Uuid::new_v4().simple().to_string(),
+            write_id: blob.write_id.simple().to_string(),
             context,
         }
     }

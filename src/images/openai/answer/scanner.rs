@@ -23,6 +23,13 @@ pub(super) enum Decoded {
     NoBase64,
 }
 
+impl Decoded {
+    /// Whether there are bytes that may be a picture.
+    pub fn is_picture(&self) -> bool {
+        matches!(self, Self::Bytes(bytes) if !bytes.is_empty())
+    }
+}
+
 /// Why an answer cannot be read on.
 pub(super) type Problem = &'static str;
 

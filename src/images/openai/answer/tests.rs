@@ -86,8 +86,8 @@ fn answers_without_a_picture_are_malformed() {
         "{}",
         r#"{"data":null}"#,
         r#"{"data":[]}"#,
-        r#"{"data":{"b64_json":"aGk="}}"#,
-        r#"{"data":[{"b64_json":"aGk="}"#,
+        r#"{"data":{"b64_json":""}}"#,
+        r#"{"data":[{"b64_json":"!!"}"#,
         r#"{"data":[{"b64_json":"aGk="#,
     ] {
         assert!(
@@ -108,6 +108,20 @@ fn an_error_beside_the_time_is_the_answers_error() {
         pictures(r#"{"error":null,"data":[{"b64_json":"aGk="}]}"#).len(),
         1
     );
+}
+
+#[test]
+fn a_whole_picture_counts_whatever_stands_beside_it() {
+    for body in [
+        r#"{"data":[{"b64_json":"aGk=","revised_prompt":"cut \ud83d"}]}"#,
+        r#"{"data":[{"b64_json":"aGk="}],"usage":{"cost":1e999}}"#,
+        "\u{feff}{\"data\":[{\"b64_json\":\"aGk=\"}]}",
+        r#"{"data":[{"b64_json":"aGk="}"#,
+        r#"{"data":[{"b64_json":"aGk="}],"error":{"code":"contentFilter"}}"#,
+        r#"{"data":[{"b64_json":"!!"},{"b64_json":"aGk="}"#,
+    ] {
+        assert_eq!(pictures(body), [(Some(b"hi".to_vec()), None)], "{body}");
+    }
 }
 
 #[test]

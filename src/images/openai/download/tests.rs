@@ -19,7 +19,9 @@ const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Another of this machine's addresses, which stands for the private ones.
 const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
-const PATIENCE: Duration = Duration::from_secs(10);
+fn deadline() -> Instant {
+    Instant::now() + Duration::from_secs(10)
+}
 
 fn memory() -> MemoryShare {
     crate::images::memory::ImageMemory::new(100).share()
@@ -134,7 +136,7 @@ async fn a_name_with_private_addresses_alone_is_not_connected_to() {
     let url = "http://a.pictures.example/blob/x.png";
     assert_malformed(
         downloads(&names, is_public)
-            .fetch(url, &memory(), PATIENCE)
+            .fetch(url, &memory(), deadline())
             .await,
         "no public address",
     );
@@ -142,7 +144,7 @@ async fn a_name_with_private_addresses_alone_is_not_connected_to() {
     assert_eq!(names.asked().len(), 1, "a refusal does not pass");
     let trusting = downloads(&names, |_| true);
     assert_eq!(
-        trusting.fetch(url, &memory(), PATIENCE).await.unwrap(),
+        trusting.fetch(url, &memory(), deadline()).await.unwrap(),
         picture::small_png()
     );
 }
@@ -156,7 +158,11 @@ async fn of_several_addresses_only_the_public_ones_are_connected_to() {
     let names = Names::default().with("a.pictures.example", [&addresses]);
     let downloads = downloads(&Arc::new(names), is_the_public_one);
     let fetched = downloads
-        .fetch("http://a.pictures.example/blob/x.png", &memory(), PATIENCE)
+        .fetch(
+            "http://a.pictures.example/blob/x.png",
+            &memory(),
+            deadline(),
+        )
         .await;
     assert_eq!(fetched.unwrap(), picture::small_png());
     assert!(!private.was_connected_to());
@@ -171,7 +177,11 @@ async fn the_address_that_was_checked_is_the_one_that_is_connected_to() {
     let names = Arc::new(Names::default().with("a.pictures.example", answers));
     let downloads = downloads(&names, is_the_public_one);
     let fetched = downloads
-        .fetch("http://a.pictures.example/blob/x.png", &memory(), PATIENCE)
+        .fetch(
+            "http://a.pictures.example/blob/x.png",
+            &memory(),
+            deadline(),
+        )
         .await;
     assert_eq!(fetched.unwrap(), picture::small_png());
     assert_eq!(
@@ -192,7 +202,11 @@ async fn a_name_that_moves_to_a_private_address_is_refused_there() {
     let names = Arc::new(Names::default().with("a.pictures.example", answers));
     let downloads = downloads(&names, is_the_public_one);
     let fetched = downloads
-        .fetch("http://a.pictures.example/blob/x.png", &memory(), PATIENCE)
+        .fetch(
+            "http://a.pictures.example/blob/x.png",
+            &memory(),
+            deadline(),
+        )
         .await;
     assert_malformed(fetched, "no public address");
     assert_eq!(names.asked().len(), 2);
@@ -207,7 +221,7 @@ async fn the_configured_upstream_may_be_at_a_private_address() {
     let names = Names::default().with("gpu-box", [&[address_of(&upstream)]]);
     let downloads = downloads(&Arc::new(names), |_| false);
     let fetched = downloads
-        .fetch("http://gpu-box/blob/x.png", &memory(), PATIENCE)
+        .fetch("http://gpu-box/blob/x.png", &memory(), deadline())
         .await;
     assert_eq!(fetched.unwrap(), picture::small_png());
 }
@@ -225,7 +239,11 @@ async fn a_proxy_which_would_resolve_names_itself_is_gone_around() {
     let downloads =
         Downloads::with_resolver(downloads.hosts, downloads.direct, guarded, resolver).unwrap();
     let fetched = downloads
-        .fetch("http://a.pictures.example/blob/x.png", &memory(), PATIENCE)
+        .fetch(
+            "http://a.pictures.example/blob/x.png",
+            &memory(),
+            deadline(),
+        )
         .await;
     assert_eq!(fetched.unwrap(), picture::small_png());
     assert!(!proxy.was_connected_to());
@@ -252,11 +270,11 @@ async fn three_redirects_are_followed_and_no_more() {
     }
     let downloads = downloads_from(&upstream);
     let fetched = downloads
-        .fetch("http://a.pictures.example/blob/3", &memory(), PATIENCE)
+        .fetch("http://a.pictures.example/blob/3", &memory(), deadline())
         .await;
     assert_eq!(fetched.unwrap(), picture::small_png());
     let fetched = downloads
-        .fetch("http://a.pictures.example/blob/4", &memory(), PATIENCE)
+        .fetch("http://a.pictures.example/blob/4", &memory(), deadline())
         .await;
     assert_malformed(fetched, "more than three times");
     assert_eq!(upstream.requests_to("/blob/x.png").len(), 1);
@@ -267,7 +285,11 @@ async fn a_circle_of_redirects_ends() {
     let upstream = Upstream::start().await;
     upstream.serve("/blob/round", Answer::redirect("/blob/round"));
     let fetched = downloads_from(&upstream)
-        .fetch("http://a.pictures.example/blob/round", &memory(), PATIENCE)
+        .fetch(
+            "http://a.pictures.example/blob/round",
+            &memory(),
+            deadline(),
+        )
         .await;
     assert_malformed(fetched, "more than three times");
     assert_eq!(upstream.requests().len(), 4);
@@ -296,14 +318,14 @@ async fn every_redirect_is_held_to_the_same_rules() {
     ] {
         upstream.serve("/blob/away", Answer::redirect(location));
         let fetched = downloads
-            .fetch("http://a.pictures.example/blob/away", &memory(), PATIENCE)
+            .fetch("http://a.pictures.example/blob/away", &memory(), deadline())
             .await;
         assert_malformed(fetched, reason);
     }
     let nowhere = Answer::redirect("x").without_header("location");
     upstream.serve("/blob/away", nowhere);
     let fetched = downloads
-        .fetch("http://a.pictures.example/blob/away", &memory(), PATIENCE)
+        .fetch("http://a.pictures.example/blob/away", &memory(), deadline())
         .await;
     assert_malformed(fetched, "to no URL");
     assert_eq!(upstream.requests().len(), 10, "none is asked twice");
@@ -318,7 +340,11 @@ async fn a_picture_that_says_it_is_too_large_is_not_read() {
     let claiming = Answer::bytes("image/png", "").claiming_length(too_large);
     upstream.serve("/blob/x.png", claiming);
     let fetched = downloads_from(&upstream)
-        .fetch("http://a.pictures.example/blob/x.png", &memory(), PATIENCE)
+        .fetch(
+            "http://a.pictures.example/blob/x.png",
+            &memory(),
+            deadline(),
+        )
         .await;
     assert_malformed(fetched, "larger than 64 MiB");
     assert_eq!(upstream.requests().len(), 1);
@@ -335,12 +361,20 @@ async fn a_picture_that_does_not_say_so_is_read_to_the_limit() {
         Answer::bytes("image/png", zeros.clone()).chunked(),
     );
     let fetched = downloads
-        .fetch("http://a.pictures.example/blob/x.png", &memory(), PATIENCE)
+        .fetch(
+            "http://a.pictures.example/blob/x.png",
+            &memory(),
+            deadline(),
+        )
         .await;
     assert_malformed(fetched, "larger than 64 MiB");
     upstream.serve("/blob/x.png", Answer::bytes("image/png", zeros.slice(1..)));
     let fetched = downloads
-        .fetch("http://a.pictures.example/blob/x.png", &memory(), PATIENCE)
+        .fetch(
+            "http://a.pictures.example/blob/x.png",
+            &memory(),
+            deadline(),
+        )
         .await;
     assert_eq!(fetched.unwrap().len(), largest);
 }
@@ -387,7 +421,7 @@ async fn passing_faults_are_tried_three_times_and_others_once() {
         let path = format!("/blob/{index}");
         upstream.serve(&path, answer);
         let url = format!("http://a.pictures.example{path}");
-        assert!(downloads.fetch(&url, &memory(), PATIENCE).await.is_err());
+        assert!(downloads.fetch(&url, &memory(), deadline()).await.is_err());
         let asked = upstream.requests_to(&path).len();
         assert_eq!(asked, times, "{path}");
     }
