@@ -281,6 +281,22 @@ async fn three_redirects_are_followed_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_host_that_drips_does_not_get_more_time_with_every_drop() {
+    let upstream = Upstream::start().await;
+    let slow = Answer::bytes("image/png", picture::small_png());
+    let slow = slow.dripping(1, Duration::from_millis(20));
+    upstream.serve("/blob/slow.png", slow);
+    let soon = Instant::now() + Duration::from_millis(200);
+    let fetched = downloads_from(&upstream)
+        .fetch("http://a.pictures.example/blob/slow.png", &memory(), soon)
+        .await;
+    assert!(
+        matches!(fetched, Err(UpstreamError::TimedOut)),
+        "{fetched:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_circle_of_redirects_ends() {
     let upstream = Upstream::start().await;
     upstream.serve("/blob/round", Answer::redirect("/blob/round"));
