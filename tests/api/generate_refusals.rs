@@ -59,6 +59,11 @@ async fn wrong_values_in_a_body_are_refused_by_name() {
         ("prompt", json!("x".repeat(32_001)), "has 32001 characters"),
         ("negative_prompt", json!(1), "is the number 1"),
         (
+            "negative_prompt",
+            json!("é".repeat(32_001)),
+            "has 32001 characters; allowed is a text of up to 32000 characters",
+        ),
+        (
             "num_steps",
             json!(0),
             "is 0; allowed is a whole number from 1 to 150",
