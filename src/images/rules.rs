@@ -1,6 +1,7 @@
 //! Which options each family of models takes, and with which values: how a model finds its row
 //! of the table, and the check of a request against it before anything is sent and paid.
 
+mod format_bound;
 mod size_bounds;
 mod table;
 
@@ -132,9 +133,13 @@ impl ModelRules {
         }
         let options = &request.options;
         let given = self.given(options);
-        match given.iter().find(|(_, rule, value)| !rule.allows(value)) {
-            Some((name, rule, value)) => Err(refused(name, *rule, value, options)),
-            None => Ok(()),
+        if let Some((name, rule, value)) = given.iter().find(|(_, rule, value)| !rule.allows(value))
+        {
+            return Err(refused(name, *rule, value, options));
+        }
+        match self.output_format {
+            Rule::Unused => Ok(()),
+            _ => format_bound::check(options),
         }
     }
 
