@@ -98,9 +98,11 @@ pub struct ModelRules {
 
 impl ModelRules {
     /// The row of a model or, at Azure, of a deployment; [`UNKNOWN`] when the name tells nothing.
+    /// A gateway's prefix (`openai/dall-e-3`) is none of the name.
     #[must_use]
     pub fn of(model: &str) -> Self {
-        let model = model.to_ascii_lowercase();
+        let name = model.rsplit_once('/').map_or(model, |(_, name)| name);
+        let model = name.to_ascii_lowercase();
         let is_of = |row: &&Self| row.names.iter().any(|name| has_name(&model, name));
         TABLE
             .iter()
