@@ -173,6 +173,13 @@ impl ModelRules {
         self.family != UNKNOWN.family && self.given(options).iter().all(is_sure)
     }
 
+    /// Whether the family is known to refuse the value of a given option.
+    #[must_use]
+    pub fn surely_refuses(&self, options: &ImageOptions) -> bool {
+        let given = self.given(options);
+        given.iter().any(|(_, rule, value)| !rule.allows(value))
+    }
+
     /// Every option with its rule.
     #[must_use]
     pub fn options(&self) -> Vec<(&'static str, Rule)> {

@@ -170,8 +170,8 @@ async fn a_size_that_the_model_refuses_is_not_sent() {
     let upstream = Upstream::start().await;
     let service = Service::over(&upstream, &[]).await;
     for (query, told) in [
-        ("width=512&height=512", "width x height is 512x512"),
-        ("width=512", "width x height is 512x512"),
+        ("width=520&height=512", "width x height is 520x512"),
+        ("width=1024", "width x height is 1024x512"),
         ("height=1024", "width x height is 512x1024"),
     ] {
         let answer = get(&service, &format!("prompt=a&{query}&model=gpt-image-1")).await;
