@@ -23,9 +23,10 @@ const MISCONFIGURED: &str = "misconfigured";
 pub struct ApiError {
     status: StatusCode,
     code: &'static str,
+    /// The answer's sentence; it may quote the caller.
     detail: Box<str>,
-    /// What follows the detail in the answer and never in the log.
-    quote: Option<Box<str>>,
+    /// The log's sentence where that must be another: callers' texts are theirs.
+    logged: Option<Box<str>>,
     extra: Map<String, Value>,
     /// Those whose marks stand in `extra`.
     pictures: Option<Box<PictureJson>>,
@@ -39,7 +40,7 @@ impl ApiError {
             status,
             code,
             detail: detail.into().into(),
-            quote: None,
+            logged: None,
             extra: Map::new(),
             pictures: None,
             retry_after: None,
@@ -47,13 +48,23 @@ impl ApiError {
         }
     }
 
-    /// A value of the request is not allowed.
+    /// A value of the request is not allowed. `field` and `allowed` are words of ours and stand
+    /// in the log; `problem` may quote the value and stands in the answer alone.
     #[must_use]
     pub fn invalid(field: &str, problem: &str, allowed: &str) -> Self {
         let detail = format!("{field} {problem}; allowed is {allowed}");
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
             .with("field", field)
             .with("allowed", allowed)
+            .logged_as(format!("{field} is not as allowed, which is {allowed}"))
+    }
+
+    /// A query's parameter is wrong whose name is the caller's word, which the log does not have.
+    #[must_use]
+    pub fn invalid_parameter(name: &str, problem: &'static str, allowed: &'static str) -> Self {
+        Self::invalid(name, problem, allowed).logged_as(format!(
+            "a parameter of the query {problem}; allowed is {allowed}"
+        ))
     }
 
     /// A field is missing that the request cannot do without; `sentence` says so in words that
@@ -155,8 +166,8 @@ impl ApiError {
         self
     }
 
-    fn with_quote(mut self, quote: &str) -> Self {
-        self.quote = (!quote.is_empty()).then(|| format!(": {quote}").into());
+    fn logged_as(mut self, sentence: impl Into<String>) -> Self {
+        self.logged = Some(sentence.into().into());
         self
     }
 
@@ -168,7 +179,7 @@ impl ApiError {
     /// The answer with the request's id in it.
     #[must_use]
     pub fn into_answer(self, request_id: &str) -> Response {
-        let detail = self.detail.into_string() + self.quote.as_deref().unwrap_or_default();
+        let detail = self.detail.into_string();
         let title = self.status.canonical_reason().unwrap_or("Error");
         let mut body = json!({
             "type": "about:blank",
@@ -203,8 +214,8 @@ impl ApiError {
     }
 
     /// Writes what happened to the log, the cause with all of its causes: ours and the
-    /// upstream's faults as errors, callers' mistakes not. Wrong settings were logged at the
-    /// start, and once is enough.
+    /// upstream's faults as errors, callers' mistakes not, and none of the callers' texts. Wrong
+    /// settings were logged at the start, and once is enough.
     pub fn log(&self) {
         let mut causes = Vec::new();
         let mut next: Option<&dyn std::error::Error> =
@@ -214,10 +225,11 @@ impl ApiError {
             next = cause.source();
         }
         let (status, code, cause) = (self.status.as_u16(), self.code, causes.join(": "));
+        let sentence = self.logged.as_ref().unwrap_or(&self.detail);
         if self.status.is_server_error() && self.code != MISCONFIGURED {
-            tracing::error!(status, code, cause, "{}", self.detail);
+            tracing::error!(status, code, cause, "{sentence}");
         } else {
-            tracing::info!(status, code, cause, "{}", self.detail);
+            tracing::info!(status, code, cause, "{sentence}");
         }
     }
 }

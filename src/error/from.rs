@@ -102,9 +102,13 @@ impl From<UpstreamError> for ApiError {
                     .with("categories", categories.clone())
             }
             UpstreamError::InvalidRequest { message, parameter } => {
-                let detail = "the image provider does not accept the request";
+                let sentence = "the image provider does not accept the request";
+                let detail = match message.as_str() {
+                    "" => sentence.to_owned(),
+                    quote => format!("{sentence}: {quote}"),
+                };
                 let answer = Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
-                    .with_quote(message);
+                    .logged_as(sentence);
                 match parameter {
                     Some(parameter) if is_field_of_providers(parameter) => {
                         answer.with("field", parameter.as_str())

@@ -1,6 +1,7 @@
 //! Which options each family of models takes, and with which values: how a model finds its row
 //! of the table, and the check of a request against it before anything is sent and paid.
 
+mod format_bound;
 mod size_bounds;
 mod table;
 
@@ -97,9 +98,11 @@ pub struct ModelRules {
 
 impl ModelRules {
     /// The row of a model or, at Azure, of a deployment; [`UNKNOWN`] when the name tells nothing.
+    /// A gateway's prefix (`openai/dall-e-3`) is none of the name.
     #[must_use]
     pub fn of(model: &str) -> Self {
-        let model = model.to_ascii_lowercase();
+        let name = model.rsplit_once('/').map_or(model, |(_, name)| name);
+        let model = name.to_ascii_lowercase();
         let is_of = |row: &&Self| row.names.iter().any(|name| has_name(&model, name));
         TABLE
             .iter()
@@ -132,9 +135,13 @@ impl ModelRules {
         }
         let options = &request.options;
         let given = self.given(options);
-        match given.iter().find(|(_, rule, value)| !rule.allows(value)) {
-            Some((name, rule, value)) => Err(refused(name, *rule, value, options)),
-            None => Ok(()),
+        if let Some((name, rule, value)) = given.iter().find(|(_, rule, value)| !rule.allows(value))
+        {
+            return Err(refused(name, *rule, value, options));
+        }
+        match self.output_format {
+            Rule::Unused => Ok(()),
+            _ => format_bound::check(options),
         }
     }
 
@@ -164,6 +171,13 @@ impl ModelRules {
         let is_sure =
             |(_, rule, value): &(_, Rule, Value)| *rule != Rule::Unused && rule.allows(value);
         self.family != UNKNOWN.family && self.given(options).iter().all(is_sure)
+    }
+
+    /// Whether the family is known to refuse the value of a given option.
+    #[must_use]
+    pub fn surely_refuses(&self, options: &ImageOptions) -> bool {
+        let given = self.given(options);
+        given.iter().any(|(_, rule, value)| !rule.allows(value))
     }
 
     /// Every option with its rule.

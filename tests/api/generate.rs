@@ -131,6 +131,31 @@ async fn each_model_is_asked_for_what_it_takes() {
     }
 }
 
+/// The sample's clients send its defaults, which no GPT image model takes.
+#[tokio::test]
+async fn the_samples_own_size_is_left_to_a_model_that_refuses_it() {
+    let upstream = Upstream::start().await;
+    let service = Service::over(&upstream, &[]).await;
+    for query in ["width=512&height=512", "width=512", "height=512"] {
+        for (model, told) in [
+            ("gpt-image-1", "gpt-image-1 takes 1024x1024, 1536x1024"),
+            ("gpt-image-2.5-flare", "gpt-image-2.5 takes auto, or"),
+            ("openai/dall-e-3", "dall-e-3 takes 1024x1024, 1792x1024"),
+        ] {
+            let answer = get(&service, &format!("prompt=a&{query}&model={model}")).await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            let warnings = answer.json()["warnings"].as_array().unwrap().clone();
+            let [Value::String(warning)] = warnings.as_slice() else {
+                panic!("{warnings:?}")
+            };
+            let start = format!("width x height 512x512 was dropped: {told}");
+            assert!(warning.starts_with(&start), "{warning}");
+            let sent = upstream.requests_to(GENERATIONS).last().unwrap().json();
+            assert!(sent.get("size").is_none(), "{sent}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_picture_is_described_as_it_came() {
     let upstream = Upstream::start().await;

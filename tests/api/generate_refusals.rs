@@ -59,6 +59,11 @@ async fn wrong_values_in_a_body_are_refused_by_name() {
         ("prompt", json!("x".repeat(32_001)), "has 32001 characters"),
         ("negative_prompt", json!(1), "is the number 1"),
         (
+            "negative_prompt",
+            json!("é".repeat(32_001)),
+            "has 32001 characters; allowed is a text of up to 32000 characters",
+        ),
+        (
             "num_steps",
             json!(0),
             "is 0; allowed is a whole number from 1 to 150",
@@ -165,8 +170,8 @@ async fn a_size_that_the_model_refuses_is_not_sent() {
     let upstream = Upstream::start().await;
     let service = Service::over(&upstream, &[]).await;
     for (query, told) in [
-        ("width=512&height=512", "width x height is 512x512"),
-        ("width=512", "width x height is 512x512"),
+        ("width=520&height=512", "width x height is 520x512"),
+        ("width=1024", "width x height is 1024x512"),
         ("height=1024", "width x height is 512x1024"),
     ] {
         let answer = get(&service, &format!("prompt=a&{query}&model=gpt-image-1")).await;

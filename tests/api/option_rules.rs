@@ -155,21 +155,6 @@ async fn options_that_exclude_one_another_are_refused_with_every_provider() {
             "seed",
             json!({"seed": 1, "response_format": "url"}),
         ),
-        (
-            "background",
-            "output_format jpeg",
-            json!({"output_format": "jpeg", "background": "transparent"}),
-        ),
-        (
-            "output_compression",
-            "output_format png",
-            json!({"output_format": "png", "output_compression": 50}),
-        ),
-        (
-            "output_compression",
-            "without an output_format",
-            json!({"output_compression": 50}),
-        ),
     ] {
         for service in [&over, &demo] {
             assert_refused(service, &upstream, &options, one, &[one, other]).await;
@@ -178,6 +163,56 @@ async fn options_that_exclude_one_another_are_refused_with_every_provider() {
             let mut options = options.clone();
             options["model"] = model.into();
             assert_refused(&over, &upstream, &options, one, &[other]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn options_that_need_another_format_are_refused_only_where_there_are_formats() {
+    let upstream = Upstream::start().await;
+    let over = Service::over(&upstream, &[]).await;
+    let demo = Service::start(&[]).await;
+    let cases = [
+        (
+            json!({"output_format": "jpeg", "background": "transparent"}),
+            ["background", "output_format jpeg"],
+        ),
+        (
+            json!({"output_format": "png", "output_compression": 50}),
+            ["output_compression", "output_format png"],
+        ),
+        (
+            json!({"output_compression": 50}),
+            ["output_compression", "without an output_format"],
+        ),
+    ];
+    for (options, words) in &cases {
+        for service in [&over, &demo] {
+            assert_refused(service, &upstream, options, words[0], words).await;
+        }
+        for model in ["gpt-image-2", "never-heard-of"] {
+            let options = merged(options, &json!({"model": model}));
+            assert_refused(&over, &upstream, &options, words[0], words).await;
+        }
+    }
+    for (options, _) in cases {
+        for model in ["dall-e-3", "dall-e-2"] {
+            let body = with_prompt(&merged(&options, &json!({"model": model})));
+            let answer = over.generate(&body).await;
+            assert_eq!(answer.status, 200, "{body}: {}", answer.text());
+            let warnings = answer.json()["warnings"].to_string();
+            for name in options.as_object().unwrap().keys() {
+                assert!(
+                    warnings.contains(&format!("{name} is not used")),
+                    "{warnings}"
+                );
+            }
+            let sent =
+                json!({"prompt": "a", "n": 1, "model": model, "response_format": "b64_json"});
+            assert_eq!(
+                upstream.requests_to(GENERATIONS).last().unwrap().json(),
+                sent
+            );
         }
     }
 }

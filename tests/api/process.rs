@@ -371,6 +371,23 @@ async fn the_log_holds_no_secret_and_no_prompt() {
         upstream.push(upstream::Answer::json(&error).status(status));
         assert_eq!(Answer::of(post()).await.status, ours);
     }
+    for body in [
+        json!({"prompt": "a", "negative_prompt": "walrus ".repeat(5000)}),
+        json!({"prompt": "a", "user": "walrus@example.com".repeat(20)}),
+        json!({"prompt": "a", "quality": "Like a Walrus"}),
+        json!({"prompt": ["walrus"]}),
+    ] {
+        let request = client().post(&generate).body(body.to_string());
+        assert_eq!(Answer::of(request).await.status, 400, "{body}");
+    }
+    for query in [
+        "prompt=a&seed=my+private+idea",
+        "prompt=a&my+private+idea=1&my+private+idea=2",
+        "prompt=a&my+private+idea=%FF",
+    ] {
+        let request = client().get(url(&format!("/api/generate?{query}")));
+        assert_eq!(Answer::of(request).await.status, 400, "{query}");
+    }
     for path in [
         "/api/getImages",
         "/api/generateSASToken",
@@ -383,6 +400,7 @@ async fn the_log_holds_no_secret_and_no_prompt() {
     let (code, printed) = running.end().await;
     assert_eq!(code, Some(0));
     assert!(printed.contains("images generated"), "{printed}");
+    assert!(printed.contains("seed is not as allowed"), "{printed}");
     let key_start = &azurite::KEY[..20];
     for secret in [
         "sk-secret",
@@ -391,6 +409,9 @@ async fn the_log_holds_no_secret_and_no_prompt() {
         "SharedKey ",
         "function-key",
         "walrus",
+        "Walrus",
+        "my private idea",
+        "my+private+idea",
         "Bearer ",
     ] {
         assert!(!printed.contains(secret), "{secret} in\n{printed}");

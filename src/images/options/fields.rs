@@ -66,7 +66,14 @@ impl Fields {
     /// A text of at most so many characters.
     pub fn text(&mut self, name: &str, most: usize) -> Result<Option<String>, InvalidOption> {
         let rule = format!("a text of up to {most} characters");
-        self.matching(name, |text| text.chars().count() <= most, &rule)
+        let text = self.any_text(name, &rule)?;
+        match text.as_ref().map_or(0, |text| text.chars().count()) {
+            characters if characters > most => {
+                let problem = format!("has {characters} characters");
+                Err(invalid(name, &problem, &rule))
+            }
+            _ => Ok(text),
+        }
     }
 
     /// A text that keeps a rule.

@@ -79,7 +79,9 @@ pub fn parse_gpu_sample_request(
 
 impl GpuSampleRequest {
     /// Adds the sample's size and format, which callers count on, where the model is known to
-    /// take them. Its steps and guidance scale are left to the engine, which knows better.
+    /// take them. Its steps and guidance scale are left to the engine, which knows better. Its
+    /// clients send its own size too: where the model surely refuses that, it is dropped with a
+    /// warning, as if nobody had named it.
     pub fn fill_in(&mut self, rules: &ModelRules) {
         let options = &mut self.image.options;
         let size = ImageOptions {
@@ -88,6 +90,14 @@ impl GpuSampleRequest {
         };
         if options.size.is_none() && rules.surely_takes(&size) {
             options.size = size.size;
+        }
+        if options.size == size.size && rules.surely_refuses(&size) {
+            options.size = None;
+            self.warnings.push(format!(
+                "width x height {DEFAULT_SIDE}x{DEFAULT_SIDE} was dropped: \
+                {} takes {}; the provider chose the size",
+                rules.family, rules.size
+            ));
         }
         let format = ImageOptions {
             output_format: Some(ImageFormat::Png),
@@ -181,6 +191,25 @@ mod tests {
         ] {
             let filled_in = filled_in(json!({"prompt": "a"}), &rules);
             assert_eq!(filled_in, expected, "{}", rules.family);
+        }
+    }
+
+    #[test]
+    fn the_samples_own_size_is_dropped_by_name_where_the_model_surely_refuses_it() {
+        for (rules, is_kept) in [
+            (DEMO, true),
+            (UNKNOWN, true),
+            (ModelRules::of("dall-e-2"), true),
+            (ModelRules::of("dall-e-3"), false),
+            (ModelRules::of("gpt-image-1"), false),
+            (ModelRules::of("gpt-image-2.5-flare"), false),
+        ] {
+            let mut request = parse(json!({"prompt": "a", "width": 512, "height": 512}));
+            request.fill_in(&rules);
+            assert_eq!(request.image.options.size.is_some(), is_kept);
+            let is_named = |warning: &String| warning.contains("width x height 512x512");
+            assert_eq!(request.warnings.iter().any(is_named), !is_kept);
+            assert!(rules.check(&request.image).is_ok(), "{}", rules.family);
         }
     }
 

@@ -116,54 +116,6 @@ fn right_values_arrive() {
 }
 
 #[test]
-fn options_that_need_a_format_are_refused_without_it() {
-    for (options, field) in [
-        (
-            json!({"background": "transparent", "output_format": "jpeg"}),
-            Some("background"),
-        ),
-        (
-            json!({"background": "transparent", "output_format": "png"}),
-            None,
-        ),
-        (
-            json!({"background": "transparent", "output_format": "webp"}),
-            None,
-        ),
-        (json!({"background": "transparent"}), None),
-        (
-            json!({"background": "opaque", "output_format": "jpeg"}),
-            None,
-        ),
-        (
-            json!({"output_compression": 50}),
-            Some("output_compression"),
-        ),
-        (
-            json!({"output_compression": 50, "output_format": "png"}),
-            Some("output_compression"),
-        ),
-        (
-            json!({"output_compression": 50, "output_format": "jpeg"}),
-            None,
-        ),
-        (
-            json!({"output_compression": 0, "output_format": "webp"}),
-            None,
-        ),
-    ] {
-        let mut body = options.clone();
-        body["prompt"] = "a".into();
-        let refused = parse(body).err();
-        assert_eq!(
-            refused.as_ref().map(|error| error.field.as_str()),
-            field,
-            "{options}: {refused:?}"
-        );
-    }
-}
-
-#[test]
 fn null_excludes_nothing() {
     let body = json!({"prompt": "a", "style": null, "output_format": "png",
         "response_format": null, "background": "opaque", "output_compression": null});

@@ -111,11 +111,12 @@ fn is_documented(family: Family, azure: bool, fields: &Map<String, Value>) -> bo
     {
         return false;
     }
+    let has_formats = ![Family::DallE2, Family::DallE3].contains(&family);
     let format = text("output_format").unwrap_or("png");
-    if text("background") == Some("transparent") && format == "jpeg" {
+    if has_formats && text("background") == Some("transparent") && format == "jpeg" {
         return false;
     }
-    if fields.contains_key("output_compression") && format == "png" {
+    if has_formats && fields.contains_key("output_compression") && format == "png" {
         return false;
     }
     let no_webp =

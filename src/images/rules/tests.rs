@@ -132,6 +132,60 @@ fn a_word_that_no_family_has_is_refused_for_every_family() {
 }
 
 #[test]
+fn options_that_need_a_format_are_refused_without_it_where_there_are_formats() {
+    for (options, field) in [
+        (
+            json!({"background": "transparent", "output_format": "jpeg"}),
+            Some("background"),
+        ),
+        (
+            json!({"background": "transparent", "output_format": "png"}),
+            None,
+        ),
+        (
+            json!({"background": "transparent", "output_format": "webp"}),
+            None,
+        ),
+        (json!({"background": "transparent"}), None),
+        (
+            json!({"background": "opaque", "output_format": "jpeg"}),
+            None,
+        ),
+        (
+            json!({"output_compression": 50}),
+            Some("output_compression"),
+        ),
+        (
+            json!({"output_compression": 50, "output_format": "png"}),
+            Some("output_compression"),
+        ),
+        (
+            json!({"output_compression": 50, "output_format": "jpeg"}),
+            None,
+        ),
+        (
+            json!({"output_compression": 0, "output_format": "webp"}),
+            None,
+        ),
+    ] {
+        let mut body = options.clone();
+        body["prompt"] = "a".into();
+        for (row, model) in rows() {
+            let webp_is_missing =
+                options["output_format"] == "webp" && !row.output_format.allows(&json!("webp"));
+            let field = match row.output_format {
+                Rule::Unused => None,
+                _ if webp_is_missing => Some("output_format"),
+                _ => field,
+            };
+            let refused = judge(&row, &body).err();
+            let refused_field = refused.as_ref().map(|error| error.field.as_str());
+            assert_eq!(refused_field, field, "{model}: {options}: {refused:?}");
+        }
+    }
+}
+
+#[test]
 fn a_models_row_is_known_by_the_start_of_its_name() {
     for (model, family) in [
         ("dall-e-2", "dall-e-2"),
@@ -147,6 +201,10 @@ fn a_models_row_is_known_by_the_start_of_its_name() {
         ("gpt-image-2.5-flare", "gpt-image-2.5"),
         ("gpt-image-2.5-sunburst", "gpt-image-2.5"),
         ("GPT-Image-2-5-prod", "gpt-image-2.5"),
+        ("openai/dall-e-3", "dall-e-3"),
+        ("gateway/v1/OpenAI/gpt-image-2-2026-04-21", "gpt-image-2"),
+        ("dall-e-3/mine", "unknown"),
+        ("dall-e-3/", "unknown"),
         ("gpt-image-2.7", "unknown"),
         ("gpt-image-25", "unknown"),
         ("gpt-image-10", "unknown"),

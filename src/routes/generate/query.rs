@@ -23,11 +23,11 @@ pub(super) fn parse_query(query: &str) -> Result<BTreeMap<String, String>, ApiEr
             continue;
         }
         let value = decode(value)
-            .ok_or_else(|| ApiError::invalid(&quote(&name), "is no UTF-8", "UTF-8"))?;
+            .ok_or_else(|| ApiError::invalid_parameter(&quote(&name), "is no UTF-8", "UTF-8"))?;
         match fields.entry(name) {
             Entry::Vacant(place) => place.insert(value),
             Entry::Occupied(taken) => {
-                return Err(ApiError::invalid(
+                return Err(ApiError::invalid_parameter(
                     &quote(taken.key()),
                     "is given twice",
                     "one value for each parameter",
