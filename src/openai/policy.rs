@@ -8,7 +8,7 @@ use tokio::time::Instant;
 pub struct SendPolicy {
     /// When everything must be over, repetitions included.
     pub deadline: Instant,
-    /// An answer that waits for us (see [`AnswerBody::pause`]) may be read until then.
+    /// An answer that waits for us (see [`AnswerBody::pause`](super::AnswerBody::pause)) may be read until then.
     pub latest: Instant,
     /// How long one attempt may take; the last one may take all the time that is left.
     pub attempt_timeout: Duration,
