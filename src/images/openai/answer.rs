@@ -79,7 +79,8 @@ impl AnswerReader {
     }
 
     /// The answer, when the body has ended. Whole pictures are paid for, so they count whatever
-    /// stands beside them: an error, or neighbours that are no JSON.
+    /// stands beside them, an error or neighbours that are no JSON, but for a refusal: a picture
+    /// that the provider's filter refused is not to be shown.
     ///
     /// # Errors
     /// The error that it holds instead of pictures; [`UpstreamError::Malformed`] when it is no
@@ -94,7 +95,8 @@ impl AnswerReader {
         };
         let data = frame.data.unwrap_or_default();
         let error = frame.error.as_ref().and_then(UpstreamError::in_success);
-        if let Some(error) = error.filter(|_| !has_pictures) {
+        let counts = |error: &_| !has_pictures || matches!(error, UpstreamError::Refused { .. });
+        if let Some(error) = error.filter(counts) {
             return Err(error);
         }
         if data.is_empty() {

@@ -117,7 +117,7 @@ fn a_whole_picture_counts_whatever_stands_beside_it() {
         r#"{"data":[{"b64_json":"aGk="}],"usage":{"cost":1e999}}"#,
         "\u{feff}{\"data\":[{\"b64_json\":\"aGk=\"}]}",
         r#"{"data":[{"b64_json":"aGk="}"#,
-        r#"{"data":[{"b64_json":"aGk="}],"error":{"code":"contentFilter"}}"#,
+        r#"{"data":[{"b64_json":"aGk="}],"error":{"code":"server_error"}}"#,
         r#"{"data":[{"b64_json":"!!"},{"b64_json":"aGk="}"#,
     ] {
         assert_eq!(pictures(body), [(Some(b"hi".to_vec()), None)], "{body}");
