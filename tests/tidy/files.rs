@@ -128,3 +128,23 @@ fn what_is_fuzzed_is_built_from_the_packages_that_are_shipped() {
         "{others:?}: cp Cargo.lock fuzz/ && cargo metadata --manifest-path fuzz/Cargo.toml"
     );
 }
+
+/// Without them cargo would have to change the lock, which `cargo xtask fuzz` forbids.
+#[test]
+fn what_is_fuzzed_locks_every_dependency_of_the_library() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, dependencies) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let dependencies = dependencies.split("\n[").next().unwrap().lines();
+    let lock = std::fs::read_to_string(root().join("fuzz/Cargo.lock")).unwrap();
+    let (_, library) = lock.split_once("\nname = \"visionary\"\n").unwrap();
+    let library = library.split("[[package]]").next().unwrap();
+    let names = dependencies.filter_map(|line| line.split_once(" = "));
+    let names: Vec<&str> = names.map(|(name, _)| name).collect();
+    assert!(names.contains(&"axum"));
+    for name in names {
+        assert!(
+            library.contains(&format!("\"{name}\"")) || library.contains(&format!("\"{name} ")),
+            "{name}: cp Cargo.lock fuzz/ && cargo metadata --manifest-path fuzz/Cargo.toml"
+        );
+    }
+}
