@@ -210,10 +210,8 @@ pub fn parse_request(
         negative_prompt: fields.text("negative_prompt", Prompt::MAX_CHARACTERS)?,
         num_steps: fields.integer("num_steps", 1, 150)?.map(as_u32),
         guidance_scale: fields.number("guidance_scale", 0.0, 30.0)?,
-        timeout: fields
-            .integer("timeoutMs", 1000, 900_000)?
-            .map(Duration::from_millis),
-        max_retries: fields.integer("maxRetries", 0, 20)?.map(as_u32),
+        timeout: fields.timeout()?,
+        max_retries: fields.max_retries()?,
     };
     conflicts::check(&options, response_format)?;
     let answer = AnswerOptions {

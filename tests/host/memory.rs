@@ -14,6 +14,9 @@ const GENERATIONS: usize = 200;
 
 const PICTURE_BYTES: usize = 4_000_000;
 
+/// How often a caller comes again who finds the queue's time over.
+const MOST_VISITS: u32 = 5;
+
 /// The most memory of a process that was ever resident.
 fn peak_resident_kib(process_id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process_id}/status")).unwrap();
@@ -39,14 +42,16 @@ async fn two_hundred_pictures_at_once_are_all_answered_in_two_hundred_megabytes(
     // A disk that writes less than 40 MB in a second makes the queue longer than its time, and a
     // caller comes again, as it is told to.
     let requests = (0..GENERATIONS).map(async |_| {
-        loop {
+        let mut status = 429;
+        for _ in 0..MOST_VISITS {
             let request = client.post(&url).header("content-type", "application/json");
             let answer = request.body(r#"{"prompt":"a lighthouse"}"#).send().await;
-            match answer.unwrap().status().as_u16() {
-                429 => continue,
-                status => break status,
+            status = answer.unwrap().status().as_u16();
+            if status != 429 {
+                break;
             }
         }
+        status
     });
     let statuses = futures_util::future::join_all(requests).await;
     assert_eq!(statuses, [200; GENERATIONS]);

@@ -4,6 +4,7 @@
 use super::InvalidOption;
 use serde_json::{Map, Number, Value};
 use std::str::FromStr;
+use std::time::Duration;
 
 /// The fields of a request that were not read yet.
 pub(super) struct Fields {
@@ -160,6 +161,17 @@ impl Fields {
                 Err(invalid(name, &problem, "true or false"))
             }
         }
+    }
+
+    /// `timeoutMs`: how long the caller will wait.
+    pub fn timeout(&mut self) -> Result<Option<Duration>, InvalidOption> {
+        let millis = self.integer("timeoutMs", 1000, 900_000)?;
+        Ok(millis.map(Duration::from_millis))
+    }
+
+    /// `maxRetries`: how often a failed call may be repeated.
+    pub fn max_retries(&mut self) -> Result<Option<u32>, InvalidOption> {
+        Ok(self.integer("maxRetries", 0, 20)?.map(super::as_u32))
     }
 
     /// A warning for each field that nobody took, for a bounded number of them.

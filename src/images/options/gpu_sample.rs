@@ -12,7 +12,7 @@ use crate::{
     prompt::{InvalidPrompt, Prompt},
 };
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 /// The sample's sides in pixels, where a request names none.
 const DEFAULT_SIDE: u32 = 512;
@@ -135,10 +135,8 @@ fn parse_options(fields: &mut Fields) -> Result<ImageOptions, InvalidOption> {
         negative_prompt: negative_prompt.filter(|text| !text.trim().is_empty()),
         num_steps: fields.integer("num_steps", 1, 150)?.map(as_u32),
         guidance_scale: fields.number("guidance_scale", 0.0, 30.0)?,
-        timeout: fields
-            .integer("timeoutMs", 1000, 900_000)?
-            .map(Duration::from_millis),
-        max_retries: fields.integer("maxRetries", 0, 20)?.map(as_u32),
+        timeout: fields.timeout()?,
+        max_retries: fields.max_retries()?,
         ..ImageOptions::default()
     })
 }

@@ -19,8 +19,13 @@ const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Another of this machine's addresses, which stands for the private ones.
 const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
-fn deadline() -> Instant {
-    Instant::now() + Duration::from_secs(10)
+/// A picture on the host of pictures.
+const ADDRESS: &str = "http://a.pictures.example/blob/x.png";
+
+/// With more time and memory than any of these needs.
+async fn fetch(downloads: &Downloads, address: &str) -> Result<Bytes, UpstreamError> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    downloads.fetch(address, &memory(), deadline).await
 }
 
 fn memory() -> MemoryShare {
@@ -133,20 +138,15 @@ async fn a_name_with_private_addresses_alone_is_not_connected_to() {
     let mapped = SocketAddr::new("::ffff:127.0.0.1".parse().unwrap(), address.port());
     let names = Names::default().with("a.pictures.example", [&[address, mapped]]);
     let names = Arc::new(names);
-    let url = "http://a.pictures.example/blob/x.png";
+    let url = ADDRESS;
     assert_malformed(
-        downloads(&names, is_public)
-            .fetch(url, &memory(), deadline())
-            .await,
+        fetch(&downloads(&names, is_public), url).await,
         "no public address",
     );
     assert_eq!(upstream.connections(), 0);
     assert_eq!(names.asked().len(), 1, "a refusal does not pass");
     let trusting = downloads(&names, |_| true);
-    assert_eq!(
-        trusting.fetch(url, &memory(), deadline()).await.unwrap(),
-        picture::small_png()
-    );
+    assert_eq!(fetch(&trusting, url).await.unwrap(), picture::small_png());
 }
 
 #[tokio::test]
@@ -157,13 +157,7 @@ async fn of_several_addresses_only_the_public_ones_are_connected_to() {
     let addresses = [private.address(), address_of(&upstream)];
     let names = Names::default().with("a.pictures.example", [&addresses]);
     let downloads = downloads(&Arc::new(names), is_the_public_one);
-    let fetched = downloads
-        .fetch(
-            "http://a.pictures.example/blob/x.png",
-            &memory(),
-            deadline(),
-        )
-        .await;
+    let fetched = fetch(&downloads, ADDRESS).await;
     assert_eq!(fetched.unwrap(), picture::small_png());
     assert!(!private.was_connected_to());
 }
@@ -176,13 +170,7 @@ async fn the_address_that_was_checked_is_the_one_that_is_connected_to() {
     let answers = [&[address_of(&upstream)][..], &[private.address()]];
     let names = Arc::new(Names::default().with("a.pictures.example", answers));
     let downloads = downloads(&names, is_the_public_one);
-    let fetched = downloads
-        .fetch(
-            "http://a.pictures.example/blob/x.png",
-            &memory(),
-            deadline(),
-        )
-        .await;
+    let fetched = fetch(&downloads, ADDRESS).await;
     assert_eq!(fetched.unwrap(), picture::small_png());
     assert_eq!(
         names.asked().len(),
@@ -201,13 +189,7 @@ async fn a_name_that_moves_to_a_private_address_is_refused_there() {
     let answers = [&[address_of(&upstream)][..], &[private.address()]];
     let names = Arc::new(Names::default().with("a.pictures.example", answers));
     let downloads = downloads(&names, is_the_public_one);
-    let fetched = downloads
-        .fetch(
-            "http://a.pictures.example/blob/x.png",
-            &memory(),
-            deadline(),
-        )
-        .await;
+    let fetched = fetch(&downloads, ADDRESS).await;
     assert_malformed(fetched, "no public address");
     assert_eq!(names.asked().len(), 2);
     assert_eq!(upstream.connections(), 1);
@@ -220,9 +202,7 @@ async fn the_configured_upstream_may_be_at_a_private_address() {
     upstream.serve_blob("x.png", picture::small_png());
     let names = Names::default().with("gpu-box", [&[address_of(&upstream)]]);
     let downloads = downloads(&Arc::new(names), |_| false);
-    let fetched = downloads
-        .fetch("http://gpu-box/blob/x.png", &memory(), deadline())
-        .await;
+    let fetched = fetch(&downloads, "http://gpu-box/blob/x.png").await;
     assert_eq!(fetched.unwrap(), picture::small_png());
 }
 
@@ -238,13 +218,7 @@ async fn a_proxy_which_would_resolve_names_itself_is_gone_around() {
     let guarded = client().proxy(through);
     let downloads =
         Downloads::with_resolver(downloads.hosts, downloads.direct, guarded, resolver).unwrap();
-    let fetched = downloads
-        .fetch(
-            "http://a.pictures.example/blob/x.png",
-            &memory(),
-            deadline(),
-        )
-        .await;
+    let fetched = fetch(&downloads, ADDRESS).await;
     assert_eq!(fetched.unwrap(), picture::small_png());
     assert!(!proxy.was_connected_to());
 }
@@ -269,13 +243,9 @@ async fn three_redirects_are_followed_and_no_more() {
         upstream.serve(from, Answer::redirect(to).status(status));
     }
     let downloads = downloads_from(&upstream);
-    let fetched = downloads
-        .fetch("http://a.pictures.example/blob/3", &memory(), deadline())
-        .await;
+    let fetched = fetch(&downloads, "http://a.pictures.example/blob/3").await;
     assert_eq!(fetched.unwrap(), picture::small_png());
-    let fetched = downloads
-        .fetch("http://a.pictures.example/blob/4", &memory(), deadline())
-        .await;
+    let fetched = fetch(&downloads, "http://a.pictures.example/blob/4").await;
     assert_malformed(fetched, "more than three times");
     assert_eq!(upstream.requests_to("/blob/x.png").len(), 1);
 }
@@ -300,13 +270,11 @@ async fn a_host_that_drips_does_not_get_more_time_with_every_drop() {
 async fn a_circle_of_redirects_ends() {
     let upstream = Upstream::start().await;
     upstream.serve("/blob/round", Answer::redirect("/blob/round"));
-    let fetched = downloads_from(&upstream)
-        .fetch(
-            "http://a.pictures.example/blob/round",
-            &memory(),
-            deadline(),
-        )
-        .await;
+    let fetched = fetch(
+        &downloads_from(&upstream),
+        "http://a.pictures.example/blob/round",
+    )
+    .await;
     assert_malformed(fetched, "more than three times");
     assert_eq!(upstream.requests().len(), 4);
 }
@@ -333,16 +301,12 @@ async fn every_redirect_is_held_to_the_same_rules() {
         ("http://[", "to no URL"),
     ] {
         upstream.serve("/blob/away", Answer::redirect(location));
-        let fetched = downloads
-            .fetch("http://a.pictures.example/blob/away", &memory(), deadline())
-            .await;
+        let fetched = fetch(&downloads, "http://a.pictures.example/blob/away").await;
         assert_malformed(fetched, reason);
     }
     let nowhere = Answer::redirect("x").without_header("location");
     upstream.serve("/blob/away", nowhere);
-    let fetched = downloads
-        .fetch("http://a.pictures.example/blob/away", &memory(), deadline())
-        .await;
+    let fetched = fetch(&downloads, "http://a.pictures.example/blob/away").await;
     assert_malformed(fetched, "to no URL");
     assert_eq!(upstream.requests().len(), 10, "none is asked twice");
     assert!(!private.was_connected_to());
@@ -355,13 +319,7 @@ async fn a_picture_that_says_it_is_too_large_is_not_read() {
     let too_large = usize::try_from(MAX_BYTES).unwrap() + 1;
     let claiming = Answer::bytes("image/png", "").claiming_length(too_large);
     upstream.serve("/blob/x.png", claiming);
-    let fetched = downloads_from(&upstream)
-        .fetch(
-            "http://a.pictures.example/blob/x.png",
-            &memory(),
-            deadline(),
-        )
-        .await;
+    let fetched = fetch(&downloads_from(&upstream), ADDRESS).await;
     assert_malformed(fetched, "larger than 64 MiB");
     assert_eq!(upstream.requests().len(), 1);
 }
@@ -376,22 +334,10 @@ async fn a_picture_that_does_not_say_so_is_read_to_the_limit() {
         "/blob/x.png",
         Answer::bytes("image/png", zeros.clone()).chunked(),
     );
-    let fetched = downloads
-        .fetch(
-            "http://a.pictures.example/blob/x.png",
-            &memory(),
-            deadline(),
-        )
-        .await;
+    let fetched = fetch(&downloads, ADDRESS).await;
     assert_malformed(fetched, "larger than 64 MiB");
     upstream.serve("/blob/x.png", Answer::bytes("image/png", zeros.slice(1..)));
-    let fetched = downloads
-        .fetch(
-            "http://a.pictures.example/blob/x.png",
-            &memory(),
-            deadline(),
-        )
-        .await;
+    let fetched = fetch(&downloads, ADDRESS).await;
     assert_eq!(fetched.unwrap().len(), largest);
 }
 
@@ -401,7 +347,7 @@ async fn a_download_says_how_long_it_is_and_comes_in_pieces() {
     let bytes = picture::padded_png(16, 16, 300_000);
     upstream.serve_blob("x.png", bytes.clone());
     let downloads = downloads_from(&upstream);
-    let url = "http://a.pictures.example/blob/x.png";
+    let url = ADDRESS;
     let mut download = downloads.open(url).await.unwrap();
     assert_eq!(download.declared_length, Some(300_000));
     let mut pieces = Vec::new();
@@ -437,7 +383,7 @@ async fn passing_faults_are_tried_three_times_and_others_once() {
         let path = format!("/blob/{index}");
         upstream.serve(&path, answer);
         let url = format!("http://a.pictures.example{path}");
-        assert!(downloads.fetch(&url, &memory(), deadline()).await.is_err());
+        assert!(fetch(&downloads, &url).await.is_err());
         let asked = upstream.requests_to(&path).len();
         assert_eq!(asked, times, "{path}");
     }
