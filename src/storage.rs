@@ -1,4 +1,4 @@
-//! Where bytes lie: one interface to put, get, list and sign blobs in two containers, over
+//! Where bytes lie: one interface to put, get, delete, list and sign blobs in two containers, over
 //! Azure Blob Storage ([`azure`]) and over a folder ([`directory`]). What an image is called
 //! and what it knows is the gallery's business, not this room's.
 
@@ -8,7 +8,7 @@ pub mod directory;
 use crate::sas::SasTerms;
 use async_trait::async_trait;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -38,13 +38,51 @@ pub struct NewBlob {
     pub write_id: Uuid,
 }
 
+/// A version of a blob: opaque; changes with every write. A folder's are made of the content, so
+/// there two versions of one name differ only where their bytes do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ETag(String);
+
+impl ETag {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// As the store wrote it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// What a write does with a blob that already has the name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutMode {
     /// Fails with [`StorageError::AlreadyExists`] (`If-None-Match: *`).
     Create,
     /// Replaces it.
     Overwrite,
+    /// Replaces it if it still has this version (`If-Match`); fails with
+    /// [`StorageError::Changed`] where it has another, or is not there.
+    Replace(ETag),
+}
+
+/// Which version of a blob is to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeleteMode {
+    /// Whichever is there.
+    Any,
+    /// This one; fails with [`StorageError::Changed`] where there is another.
+    Version(ETag),
+}
+
+/// Who else may use a store at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// Nobody: what this process does not know of the store's blobs has ended.
+    OneProcess,
+    /// Any number of processes, on any number of machines.
+    ManyProcesses,
 }
 
 /// What a list tells of one blob.
@@ -69,8 +107,14 @@ pub struct StoredBlob {
     pub bytes: Bytes,
     /// Media type.
     pub content_type: String,
-    /// User metadata.
+    /// User metadata. In a folder it may be newer than the content after a crash, so nothing
+    /// that is decided may rest on it.
     pub metadata: Metadata,
+    /// Its version.
+    pub etag: ETag,
+    /// How long ago it was last written, by the store's own clock, so that no other machine's
+    /// matters. Whole seconds at an account; zero where a folder's clock was set back.
+    pub age: Duration,
 }
 
 /// Which part of a container to list.
@@ -124,6 +168,9 @@ pub enum StorageError {
     /// [`PutMode::Create`] met a blob of that name.
     #[error("a blob of that name already exists")]
     AlreadyExists,
+    /// [`PutMode::Replace`] or [`DeleteMode::Version`] met another version, or the former none.
+    #[error("the blob was changed or removed meanwhile")]
+    Changed,
     /// There is no such blob.
     #[error("there is no such blob")]
     NotFound,
@@ -171,20 +218,41 @@ impl StorageError {
     }
 }
 
-/// A store of blobs. Containers are made when they are missing.
+/// A store of blobs. Containers are made when they are missing, by writes that need no blob.
 #[async_trait]
 pub trait BlobStore: Send + Sync {
-    /// Writes a whole blob; it is there completely or not at all.
+    /// Writes a whole blob, there completely or not at all, and returns its new version.
+    ///
+    /// # Errors
+    /// As [`PutMode`] says; never [`StorageError::NotFound`]. A write whose answer was lost is
+    /// known as this one's when it is repeated. [`StorageError::Changed`] can still mean that it
+    /// was done and then replaced by somebody who had read it.
     async fn put(
         &self,
         container: Container,
         name: &str,
         blob: NewBlob,
         mode: PutMode,
-    ) -> Result<(), StorageError>;
+    ) -> Result<ETag, StorageError>;
 
-    /// Reads a whole blob.
+    /// Reads a whole blob, all of one version.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such blob or no such container.
     async fn get(&self, container: Container, name: &str) -> Result<StoredBlob, StorageError>;
+
+    /// Deletes a blob.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such blob or no such container; also where
+    /// this very call has deleted it, its answer was lost, and it was sent again.
+    /// [`StorageError::Changed`] as [`DeleteMode`] says.
+    async fn delete(
+        &self,
+        container: Container,
+        name: &str,
+        mode: DeleteMode,
+    ) -> Result<(), StorageError>;
 
     /// Lists one page; a missing container is an empty one.
     async fn list(&self, container: Container, query: &ListQuery)
@@ -202,6 +270,9 @@ pub trait BlobStore: Send + Sync {
 
     /// Over which protocols this store's signatures may be used.
     fn protocol(&self) -> crate::sas::SasProtocol;
+
+    /// Who else may use this store at the same time.
+    fn sharing(&self) -> Sharing;
 
     /// Says in a few words which store this is, without secrets.
     fn describe(&self) -> String;

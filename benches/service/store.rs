@@ -1,6 +1,9 @@
 //! The two stores: what the service is told of them, and the same write done without the service.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -110,7 +113,10 @@ impl Store {
     pub(crate) async fn baseline_writer(&self, caller: &Caller) -> Result<BaselineWriter, Failure> {
         let Some(containers) = &self.azurite else {
             let path = self.folder.path().join("baseline");
-            let store = DirectoryStore::open(&DirectorySettings { root: path })?;
+            let store = DirectoryStore::open(&DirectorySettings {
+                root: path,
+                lock_wait: Duration::ZERO,
+            })?;
             return Ok(BaselineWriter::Folder(store));
         };
         let create = containers.container_url("baseline");

@@ -146,7 +146,16 @@ fn read_directory(
     };
     Some(DirectorySettings {
         root: reader.environment.working_directory.join(root),
+        lock_wait: lock_wait(mode),
     })
+}
+
+/// The Functions host may start the next process while the last one still ends.
+fn lock_wait(mode: Mode) -> Duration {
+    match mode {
+        Mode::Handler => Duration::from_secs(10),
+        Mode::Standalone => Duration::from_secs(2),
+    }
 }
 
 /// Standing alone `./data`. A new folder in the app's root would restart the Functions host, so

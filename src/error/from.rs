@@ -56,7 +56,7 @@ impl From<StorageError> for ApiError {
             }
             StorageError::Denied { .. } => "the image store refused this service's credentials",
             StorageError::CannotSign => "the image store cannot make such a signature",
-            StorageError::AlreadyExists | StorageError::Failed { .. } => {
+            StorageError::AlreadyExists | StorageError::Changed | StorageError::Failed { .. } => {
                 "the image store cannot be reached or failed"
             }
         };

@@ -3,6 +3,8 @@
 //! answer is read by us (it trims names), and blobs get a `Cache-Control`.
 
 mod connection_string;
+mod delete;
+mod download;
 mod failure;
 mod list_xml;
 mod name;
@@ -12,8 +14,8 @@ mod transport;
 mod upload;
 
 use super::{
-    BlobPage, BlobStore, Container, ListQuery, NewBlob, PutMode, SignedResource, StorageError,
-    StoredBlob,
+    BlobPage, BlobStore, Container, DeleteMode, ETag, ListQuery, NewBlob, PutMode, Sharing,
+    SignedResource, StorageError, StoredBlob,
 };
 use crate::sas::{
     self, SasProtocol, SasResource, SasTerms, SharedKey, account_sas, encode_blob_path, service_sas,
@@ -21,8 +23,6 @@ use crate::sas::{
 use async_trait::async_trait;
 use azure_storage::{CloudLocation, StorageCredentials};
 use azure_storage_blobs::prelude::{ClientBuilder, ContainerClient};
-use failure::{error_code, map_error};
-use futures_util::StreamExt;
 use name::check_name;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
@@ -34,10 +34,6 @@ pub use connection_string::{InvalidConnectionString, parse_connection_string};
 
 /// Marks each write, so that a repeated one knows its own blob (see [`upload`]).
 const WRITE_ID: &str = "writeid";
-
-/// More than any blob has: it is read in one request. Pieces of a blob that was replaced meanwhile
-/// would not fit together, and for a small last piece the crate wants a checksum that Azurite lacks.
-const WHOLE_BLOB: u64 = 1 << 40;
 
 /// Which account, with which key.
 #[derive(Debug, Clone)]
@@ -153,7 +149,7 @@ impl BlobStore for AzureStore {
         name: &str,
         blob: NewBlob,
         mode: PutMode,
-    ) -> Result<(), StorageError> {
+    ) -> Result<ETag, StorageError> {
         check_name(name)?;
         let container = &self.container(container).client;
         let longest = self.settings.longest_put;
@@ -165,37 +161,18 @@ impl BlobStore for AzureStore {
     async fn get(&self, container: Container, name: &str) -> Result<StoredBlob, StorageError> {
         check_name(name)?;
         let client = self.container(container).client.blob_client(name);
-        let mut chunks = client.get().chunk_size(WHOLE_BLOB).into_stream();
-        let mut bytes = Vec::new();
-        let mut properties = None;
-        while let Some(chunk) = chunks.next().await {
-            let chunk = match chunk {
-                // The crate asks for a range, and an empty blob has none.
-                Err(error) if error_code(&error) == Some("InvalidRange") => {
-                    let found = client.get_properties().await;
-                    let found = found.map_err(|error| map_error("read a blob", error))?;
-                    properties.get_or_insert(found.blob);
-                    break;
-                }
-                chunk => chunk.map_err(|error| map_error("read a blob", error))?,
-            };
-            properties.get_or_insert(chunk.blob);
-            let data = chunk.data.collect().await;
-            bytes.extend_from_slice(&data.map_err(|error| map_error("read a blob", error))?);
-        }
-        let blob = properties.ok_or(StorageError::NotFound)?;
-        let mut metadata: super::Metadata = blob
-            .metadata
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value))
-            .collect();
-        metadata.remove(WRITE_ID);
-        Ok(StoredBlob {
-            bytes: bytes.into(),
-            content_type: blob.properties.content_type,
-            metadata,
-        })
+        download::read(&client).await
+    }
+
+    async fn delete(
+        &self,
+        container: Container,
+        name: &str,
+        mode: DeleteMode,
+    ) -> Result<(), StorageError> {
+        check_name(name)?;
+        let client = self.container(container).client.blob_client(name);
+        delete::delete(&client, mode).await
     }
 
     async fn list(
@@ -243,6 +220,10 @@ impl BlobStore for AzureStore {
             "http" => SasProtocol::HttpsAndHttp,
             _ => SasProtocol::Https,
         }
+    }
+
+    fn sharing(&self) -> Sharing {
+        Sharing::ManyProcesses
     }
 
     fn describe(&self) -> String {

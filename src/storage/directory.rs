@@ -1,16 +1,18 @@
 //! A folder as a blob store, for a start without any account: a blob is a file under its own
 //! name, its media type and metadata lie beside it in a tree of small JSON files. Writes are
-//! temporary file, fsync, link or rename, so a blob is there whole or not at all.
+//! temporary file, fsync, link or rename, so a blob is there whole or not at all. One process at
+//! a time uses a folder.
 
 mod file;
 mod key;
 mod list;
+mod lock;
 mod name;
 mod properties;
 
 use super::{
-    BlobPage, BlobStore, Container, ListQuery, NewBlob, PutMode, SignedResource, StorageError,
-    StoredBlob,
+    BlobPage, BlobStore, Container, DeleteMode, ETag, ListQuery, NewBlob, PutMode, Sharing,
+    SignedResource, StorageError, StoredBlob,
 };
 use crate::sas::{
     SasProtocol, SasRejection, SasResource, SasTerms, SharedKey, encode_blob_path, service_sas,
@@ -22,6 +24,7 @@ use std::{
     collections::HashMap,
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use time::OffsetDateTime;
 
@@ -33,13 +36,16 @@ const SIGNED_CONTAINER: &str = "images";
 pub struct DirectorySettings {
     /// The store's own folder; made when it is missing.
     pub root: PathBuf,
+    /// How long to wait for another process that uses the folder to end.
+    pub lock_wait: Duration,
 }
 
-/// A blob store in a folder.
+/// A blob store in a folder, which is this process's alone as long as a clone of it lives.
 #[derive(Debug, Clone)]
 pub struct DirectoryStore {
     root: PathBuf,
     key: SharedKey,
+    _lock: lock::FolderLock,
 }
 
 /// A file that is ready to be served.
@@ -69,20 +75,24 @@ pub enum RejectedFile {
 }
 
 impl DirectoryStore {
-    /// Opens the folder, making it and its signing key when they are missing.
+    /// Opens the folder, making it and its signing key when they are missing. Blocks the thread
+    /// while another process uses it, for [`DirectorySettings::lock_wait`] at the most.
     ///
     /// # Errors
-    /// [`StorageError::Failed`] when the folder or its key cannot be read or written.
+    /// [`StorageError::Failed`] when the folder or its key cannot be read or written, or another
+    /// process, or another store of this one, still uses the folder.
     pub fn open(settings: &DirectorySettings) -> Result<Self, StorageError> {
         let failed = |error: io::Error| StorageError::failed("open the storage folder", error);
         for part in ["images", "state", "properties", "incoming"] {
             std::fs::create_dir_all(settings.root.join(part)).map_err(failed)?;
         }
+        let lock = lock::FolderLock::take(&settings.root, settings.lock_wait).map_err(failed)?;
         let key = key::read_or_create(&settings.root).map_err(failed)?;
         file::sweep(&settings.root.join("incoming"));
         Ok(Self {
             root: settings.root.clone(),
             key,
+            _lock: lock,
         })
     }
 
@@ -103,9 +113,20 @@ impl DirectoryStore {
     async fn open_image(&self, name: &str) -> Result<OpenFile, StorageError> {
         let path = self.data_path(Container::Images, name)?;
         let properties_path = self.properties_path(Container::Images, name)?;
-        blocking(move || open_file(&path, &properties_path))
-            .await
-            .map_err(|error| not_found_or("open a file", error))
+        const STEP: &str = "open a file";
+        blocking(STEP, move || {
+            open_file(&path, &properties_path).map_err(|error| not_found_or(STEP, error))
+        })
+        .await
+    }
+
+    fn place(&self, container: Container, name: &str) -> Result<file::Place, StorageError> {
+        Ok(file::Place {
+            data_root: self.container_path(container),
+            data_path: self.data_path(container, name)?,
+            properties_root: self.properties_root(container),
+            properties_path: self.properties_path(container, name)?,
+        })
     }
 
     fn data_path(&self, container: Container, name: &str) -> Result<PathBuf, StorageError> {
@@ -142,36 +163,25 @@ impl BlobStore for DirectoryStore {
         name: &str,
         blob: NewBlob,
         mode: PutMode,
-    ) -> Result<(), StorageError> {
-        let write = file::Write {
-            incoming: self.root.join("incoming"),
-            data_path: self.data_path(container, name)?,
-            properties_path: self.properties_path(container, name)?,
-            blob,
-            mode,
-        };
-        blocking(move || write.run())
-            .await
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => StorageError::AlreadyExists,
-                _ => StorageError::failed("write a file", error),
-            })
+    ) -> Result<ETag, StorageError> {
+        let place = self.place(container, name)?;
+        let incoming = self.root.join("incoming");
+        blocking("write a file", move || place.put(&incoming, &blob, &mode)).await
     }
 
     async fn get(&self, container: Container, name: &str) -> Result<StoredBlob, StorageError> {
-        let path = self.data_path(container, name)?;
-        let properties_path = self.properties_path(container, name)?;
-        blocking(move || {
-            let bytes = std::fs::read(&path)?.into();
-            let properties = Properties::read(&properties_path, &path);
-            Ok(StoredBlob {
-                bytes,
-                content_type: properties.content_type,
-                metadata: properties.metadata,
-            })
-        })
-        .await
-        .map_err(|error| not_found_or("read a file", error))
+        let place = self.place(container, name)?;
+        blocking("read a file", move || place.get()).await
+    }
+
+    async fn delete(
+        &self,
+        container: Container,
+        name: &str,
+        mode: DeleteMode,
+    ) -> Result<(), StorageError> {
+        let place = self.place(container, name)?;
+        blocking("delete a file", move || place.delete(&mode)).await
     }
 
     async fn list(
@@ -184,9 +194,12 @@ impl BlobStore for DirectoryStore {
             properties_root: self.properties_root(container),
             query: query.clone(),
         };
-        blocking(move || lister.run())
-            .await
-            .map_err(|error| StorageError::failed("list the storage folder", error))
+        const STEP: &str = "list the storage folder";
+        let run = move || {
+            let page = lister.run();
+            page.map_err(|error| StorageError::failed(STEP, error))
+        };
+        blocking(STEP, run).await
     }
 
     fn sign(&self, resource: SignedResource<'_>, terms: &SasTerms) -> Result<String, StorageError> {
@@ -205,6 +218,10 @@ impl BlobStore for DirectoryStore {
 
     fn protocol(&self) -> SasProtocol {
         SasProtocol::HttpsAndHttp
+    }
+
+    fn sharing(&self) -> Sharing {
+        Sharing::OneProcess
     }
 
     fn describe(&self) -> String {
@@ -247,9 +264,10 @@ fn not_found_or(step: &'static str, error: io::Error) -> StorageError {
 
 /// Runs file work off the async threads.
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
+    step: &'static str,
+    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, StorageError> {
     tokio::task::spawn_blocking(work)
         .await
-        .unwrap_or_else(|panic| Err(io::Error::other(panic)))
+        .unwrap_or_else(|panic| Err(StorageError::failed(step, panic)))
 }

@@ -166,7 +166,7 @@ async fn a_foreign_web_page_in_the_folder_can_do_nothing() {
 
 #[tokio::test]
 async fn the_signing_key_is_made_once_for_its_owner_alone() {
-    let service = Service::start(&[]).await;
+    let mut service = Service::start(&[]).await;
     let path = service.folder().join("signing.key");
     assert_eq!(
         std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
@@ -174,6 +174,7 @@ async fn the_signing_key_is_made_once_for_its_owner_alone() {
     );
     let key = std::fs::read(&path).unwrap();
     let root = service.folder().to_str().unwrap().to_owned();
+    service.stop().await;
     let again = Service::start(&[("STORAGE_DIR", &root)]).await;
     drop(again);
     assert_eq!(std::fs::read(&path).unwrap(), key);

@@ -7,7 +7,7 @@ use crate::{
 use bytes::Bytes;
 use std::{ops::Deref, time::Duration};
 use visionary::storage::{
-    BlobPage, BlobStore, Container, ListQuery, Metadata, NewBlob, PutMode, StorageError,
+    BlobPage, BlobStore, Container, ETag, ListQuery, Metadata, NewBlob, PutMode, StorageError,
     azure::{AzureSettings, AzureStore, RetrySettings},
 };
 
@@ -81,7 +81,7 @@ impl Account {
     }
 
     /// Writes a blob of this size under a new name.
-    pub async fn create(&self, name: &str, size: usize) -> Result<(), StorageError> {
+    pub async fn create(&self, name: &str, size: usize) -> Result<ETag, StorageError> {
         let new = blob(content(name, size));
         let put = self
             .store

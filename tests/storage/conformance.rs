@@ -2,10 +2,11 @@
 
 use crate::azurite;
 use bytes::Bytes;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use time::OffsetDateTime;
 use visionary::storage::{
-    BlobPage, BlobStore, Container, ListDepth, ListQuery, Metadata, NewBlob, PutMode, StorageError,
+    BlobPage, BlobStore, Container, ETag, ListDepth, ListQuery, Metadata, NewBlob, PutMode,
+    StorageError,
     azure::{AzureSettings, AzureStore, RetrySettings},
     directory::{DirectorySettings, DirectoryStore},
 };
@@ -16,10 +17,15 @@ struct Fresh {
     _folder: Option<tempfile::TempDir>,
 }
 
+fn open(root: PathBuf) -> DirectoryStore {
+    let lock_wait = Duration::ZERO;
+    DirectoryStore::open(&DirectorySettings { root, lock_wait }).unwrap()
+}
+
 fn folder() -> Fresh {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("made if missing");
-    let store = DirectoryStore::open(&DirectorySettings { root }).unwrap();
+    let store = open(root);
     Fresh {
         store: Arc::new(store),
         _folder: Some(folder),
@@ -84,7 +90,7 @@ fn blob(content: &str) -> NewBlob {
     }
 }
 
-async fn create(store: &dyn BlobStore, name: &str) -> Result<(), StorageError> {
+async fn create(store: &dyn BlobStore, name: &str) -> Result<ETag, StorageError> {
     store
         .put(Container::Images, name, blob(name), PutMode::Create)
         .await
@@ -146,7 +152,7 @@ async fn of_many_that_create_one_name_one_succeeds(store: &dyn BlobStore) {
     let winners: Vec<_> = (0..8).filter(|index| outcomes[*index].is_ok()).collect();
     assert_eq!(winners.len(), 1, "{outcomes:?}");
     let refused =
-        |outcome: &Result<(), _>| matches!(outcome, Ok(()) | Err(StorageError::AlreadyExists));
+        |outcome: &Result<_, _>| matches!(outcome, Ok(_) | Err(StorageError::AlreadyExists));
     assert!(outcomes.iter().all(refused), "{outcomes:?}");
     let got = store.get(Container::Images, "one.png").await.unwrap();
     assert_eq!(got.bytes, winners[0].to_string());
@@ -324,7 +330,7 @@ async fn large_and_empty_blobs_come_back_whole(store: &dyn BlobStore) {
 async fn a_write_that_was_killed_leaves_nothing_that_is_seen() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().to_owned();
-    let store = DirectoryStore::open(&DirectorySettings { root: root.clone() }).unwrap();
+    let store = open(root.clone());
     // What a kill leaves at the worst: a temporary file, and properties without a blob.
     std::fs::write(root.join("incoming/half"), "half").unwrap();
     std::fs::create_dir_all(root.join("properties/images/gallery/1")).unwrap();
@@ -347,7 +353,7 @@ async fn a_write_that_was_killed_leaves_nothing_that_is_seen() {
 async fn a_folder_that_cannot_be_read_hides_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().to_owned();
-    let store = DirectoryStore::open(&DirectorySettings { root: root.clone() }).unwrap();
+    let store = open(root.clone());
     create(&store, "a.png").await.unwrap();
     create(&store, "z.png").await.unwrap();
     std::os::unix::fs::symlink("/nowhere/at/all", root.join("images/broken.png")).unwrap();

@@ -6,13 +6,21 @@ use crate::account::{blob, cause, content};
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use visionary::storage::{
-    BlobStore, Container, ListQuery, PutMode, StorageError,
+    BlobStore, Container, ETag, ListQuery, PutMode, StorageError,
     directory::{DirectorySettings, DirectoryStore},
 };
 
 const NAME: &str = "gallery/1/a.png";
+
+fn open(root: &Path) -> Result<DirectoryStore, StorageError> {
+    DirectoryStore::open(&DirectorySettings {
+        root: root.to_owned(),
+        lock_wait: Duration::ZERO,
+    })
+}
 
 struct Folder {
     store: DirectoryStore,
@@ -24,7 +32,7 @@ impl Folder {
     fn new() -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let root = temporary.path().join("store");
-        let store = DirectoryStore::open(&DirectorySettings { root: root.clone() }).unwrap();
+        let store = open(&root).unwrap();
         Self {
             store,
             root,
@@ -32,7 +40,7 @@ impl Folder {
         }
     }
 
-    async fn put(&self, mode: PutMode) -> Result<(), StorageError> {
+    async fn put(&self, mode: PutMode) -> Result<ETag, StorageError> {
         let new = blob(content(NAME, 100_000));
         self.store.put(Container::Images, NAME, new, mode).await
     }
@@ -93,7 +101,7 @@ async fn a_folder_that_cannot_be_written_is_a_failure_and_shows_nothing() {
         for mode in [PutMode::Create, PutMode::Overwrite] {
             let folder = Folder::new();
             harm(&folder.root);
-            let error = folder.put(mode).await.unwrap_err();
+            let error = folder.put(mode.clone()).await.unwrap_err();
             assert!(
                 matches!(error, StorageError::Failed { .. }),
                 "{case}: {error:?}"

@@ -101,8 +101,8 @@ async fn two_writers_of_one_large_name_do_not_mix_their_blocks() {
     };
     let outcomes = tokio::join!(put(first.clone()), put(second.clone()));
     let winner = match outcomes {
-        (Ok(()), Err(StorageError::AlreadyExists)) => first,
-        (Err(StorageError::AlreadyExists), Ok(())) => second,
+        (Ok(_), Err(StorageError::AlreadyExists)) => first,
+        (Err(StorageError::AlreadyExists), Ok(_)) => second,
         other => panic!("{other:?}"),
     };
     let found = account.store.get(Container::Images, "one.png").await;

@@ -152,9 +152,23 @@ pub(super) fn is_not_found(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::HttpResponse { status, .. } if u16::from(*status) == 404)
 }
 
+/// Whether there is nothing under a name, or soon will not be: [`is_not_found`], or the container
+/// is being deleted, which only who wants to write a new blob waits for.
+pub(super) fn is_gone(error: &Error) -> bool {
+    is_not_found(error) || error_code(error) == Some("ContainerBeingDeleted")
+}
+
+/// [`map_error`] for who needs a blob that is there.
+pub(super) fn map_gone(step: &'static str, error: &Error) -> StorageError {
+    match is_gone(error) {
+        true => StorageError::NotFound,
+        false => map_error(step, error),
+    }
+}
+
 /// Takes our own [`GaveUp`] out of the crate's error. The crate's other errors say nothing of a
 /// request but what could not be read.
-pub(super) fn map_error(step: &'static str, error: Error) -> StorageError {
+pub(super) fn map_error(step: &'static str, error: &Error) -> StorageError {
     match error.downcast_ref::<GaveUp>() {
         Some(gave_up) => {
             let text = gave_up.to_string();
@@ -165,7 +179,7 @@ pub(super) fn map_error(step: &'static str, error: Error) -> StorageError {
                 Failure::Broken(_) | Failure::OutOfTime => StorageError::failed(step, text),
             }
         }
-        None => StorageError::failed(step, with_causes(&error)),
+        None => StorageError::failed(step, with_causes(error)),
     }
 }
 

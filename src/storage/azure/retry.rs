@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use azure_core::{
     Context, Method, Policy, PolicyResult, Request, Response,
     error::{Error, ErrorKind},
-    headers::HeaderName,
+    headers::{HeaderName, IF_MATCH},
 };
 use std::{sync::Arc, time::Duration};
 use time::OffsetDateTime;
@@ -40,7 +40,7 @@ impl Policy for Retries {
             Some(deadline) => deadline.0,
             None => Instant::now() + self.longest_call,
         };
-        let is_write = *request.method() == Method::Put;
+        let makes_new = makes_new(request);
         let (mut attempts, mut repeats, mut last) = (0, 0, None);
         loop {
             attempts += 1;
@@ -51,7 +51,7 @@ impl Policy for Retries {
                 Ok(Err(error)) => return Err(error),
                 Err(_) => last.take().unwrap_or(Failure::OutOfTime),
             };
-            let wait = match passing(&failure, is_write) {
+            let wait = match passing(&failure, makes_new) {
                 Some(Passing::WithTheContainer) => Some(self.settings.container_delay),
                 Some(Passing::Soon) if repeats < self.settings.max_retries => {
                     repeats += 1;
@@ -102,15 +102,21 @@ enum Passing {
     WithTheContainer,
 }
 
-/// `None`: it would fail again. Only a write waits for a container, since there is nothing to
-/// read where one was deleted.
-fn passing(failure: &Failure, is_write: bool) -> Option<Passing> {
+/// Whether it may write where nothing is: a write that does not ask for a version.
+fn makes_new(request: &Request) -> bool {
+    let asks_for_version = request.headers().get_optional_str(&IF_MATCH).is_some();
+    *request.method() == Method::Put && !asks_for_version
+}
+
+/// `None`: it would fail again. Only what can write a new blob waits for a container, since there
+/// is nothing to read, to replace or to delete where one was deleted.
+fn passing(failure: &Failure, makes_new: bool) -> Option<Passing> {
     match failure {
         Failure::Broken(_) => Some(Passing::Soon),
         Failure::OutOfTime => None,
         Failure::Refused(refusal) => match (refusal.status, refusal.code.as_deref()) {
             (408 | 429 | 500 | 502 | 503 | 504, _) => Some(Passing::Soon),
-            (409, Some("ContainerBeingDeleted")) if is_write => Some(Passing::WithTheContainer),
+            (409, Some("ContainerBeingDeleted")) if makes_new => Some(Passing::WithTheContainer),
             _ => None,
         },
     }

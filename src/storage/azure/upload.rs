@@ -4,10 +4,10 @@
 
 use super::{
     WRITE_ID,
-    failure::{error_code, is_not_found, map_error},
+    failure::{error_code, is_gone, is_not_found, map_error},
     retry::Deadline,
 };
-use crate::storage::{NewBlob, PutMode, StorageError};
+use crate::storage::{ETag, NewBlob, PutMode, StorageError};
 use azure_core::{
     Context,
     error::Error,
@@ -46,7 +46,7 @@ pub(super) struct Upload<'a> {
 
 /// What lies under a name that is taken.
 enum Found {
-    Ours,
+    Ours(ETag),
     SomebodyElses,
     Nothing,
 }
@@ -78,29 +78,19 @@ impl<'a> Upload<'a> {
         }
     }
 
-    /// Writes it.
+    /// Writes it; returns its version.
     ///
     /// # Errors
     /// [`StorageError`], never [`StorageError::NotFound`].
-    pub async fn run(&self) -> Result<(), StorageError> {
+    pub async fn run(&self) -> Result<ETag, StorageError> {
         let mut last = None;
         for _ in 0..ROUNDS {
-            let Err(error) = self.send().await else {
-                return Ok(());
+            let error = match self.send().await {
+                Ok(etag) => return Ok(ETag::new(etag)),
+                Err(error) => error,
             };
-            match error_code(&error) {
-                Some("BlobAlreadyExists" | "ConditionNotMet" | "InvalidBlockList")
-                    if self.mode == PutMode::Create =>
-                {
-                    match self.look().await? {
-                        Found::Ours => return Ok(()),
-                        Found::SomebodyElses => return Err(StorageError::AlreadyExists),
-                        Found::Nothing => {}
-                    }
-                }
-                Some("InvalidBlockList") => {}
-                _ if is_not_found(&error) => self.create_container().await?,
-                _ => return Err(map_error(STEP, error)),
+            if let Some(etag) = self.after(&error).await? {
+                return Ok(etag);
             }
             last = Some(error);
         }
@@ -108,14 +98,43 @@ impl<'a> Upload<'a> {
         Err(StorageError::failed(STEP, text))
     }
 
-    async fn send(&self) -> azure_core::Result<()> {
+    /// What a failure leaves to be done: nothing, since the blob is there; everything once more
+    /// (`None`); or to give up.
+    async fn after(&self, error: &Error) -> Result<Option<ETag>, StorageError> {
+        let code = error_code(error);
+        match (&self.mode, code) {
+            (
+                PutMode::Create,
+                Some("BlobAlreadyExists" | "ConditionNotMet" | "InvalidBlockList"),
+            ) => match self.look().await? {
+                Found::Ours(etag) => Ok(Some(etag)),
+                Found::SomebodyElses => Err(StorageError::AlreadyExists),
+                Found::Nothing => Ok(None),
+            },
+            (PutMode::Replace(_), Some("ConditionNotMet")) => match self.look().await? {
+                Found::Ours(etag) => Ok(Some(etag)),
+                Found::SomebodyElses | Found::Nothing => Err(StorageError::Changed),
+            },
+            // The blocks of a list that was taken, and that somebody replaced; or they are gone.
+            (PutMode::Replace(_), Some("InvalidBlockList")) => match self.look().await? {
+                Found::Ours(etag) => Ok(Some(etag)),
+                Found::SomebodyElses | Found::Nothing => Ok(None), // the next list is refused
+            },
+            (PutMode::Replace(_), _) if is_gone(error) => Err(StorageError::Changed),
+            (PutMode::Overwrite, Some("InvalidBlockList")) => Ok(None),
+            _ if is_not_found(error) => self.create_container().await.map(|()| None),
+            _ => Err(map_error(STEP, error)),
+        }
+    }
+
+    async fn send(&self) -> azure_core::Result<String> {
         match self.blob.bytes.len() {
             0..=LARGEST_REQUEST => self.put_whole().await,
             _ => self.put_blocks().await,
         }
     }
 
-    async fn put_whole(&self) -> azure_core::Result<()> {
+    async fn put_whole(&self) -> azure_core::Result<String> {
         let put = self
             .client
             .put_block_blob(self.blob.bytes.clone())
@@ -123,13 +142,14 @@ impl<'a> Upload<'a> {
             .content_disposition("inline")
             .metadata(self.metadata())
             .context(self.context.clone());
-        match self.mode {
-            PutMode::Create => put.if_match(only_if_new()).await.map(drop),
-            PutMode::Overwrite => put.await.map(drop),
-        }
+        let put = match self.condition() {
+            Some(condition) => put.if_match(condition),
+            None => put,
+        };
+        Ok(put.await?.etag)
     }
 
-    async fn put_blocks(&self) -> azure_core::Result<()> {
+    async fn put_blocks(&self) -> azure_core::Result<String> {
         let bytes = &self.blob.bytes;
         let mut list = BlockList::default();
         for (number, start) in (0..bytes.len()).step_by(BLOCK).enumerate() {
@@ -147,9 +167,18 @@ impl<'a> Upload<'a> {
             .content_disposition("inline")
             .metadata(self.metadata())
             .context(self.context.clone());
-        match self.mode {
-            PutMode::Create => commit.if_match(only_if_new()).await.map(drop),
-            PutMode::Overwrite => commit.await.map(drop),
+        let commit = match self.condition() {
+            Some(condition) => commit.if_match(condition),
+            None => commit,
+        };
+        Ok(commit.await?.etag)
+    }
+
+    fn condition(&self) -> Option<IfMatchCondition> {
+        match &self.mode {
+            PutMode::Create => Some(IfMatchCondition::NotMatch("*".to_owned())),
+            PutMode::Overwrite => None,
+            PutMode::Replace(etag) => Some(IfMatchCondition::Match(etag.as_str().to_owned())),
         }
     }
 
@@ -168,14 +197,15 @@ impl<'a> Upload<'a> {
         let found = self.client.get_properties();
         match found.context(self.context.clone()).await {
             Ok(found) => {
+                let etag = ETag::new(found.blob.properties.etag.to_string());
                 let metadata = found.blob.metadata.unwrap_or_default();
                 Ok(match metadata.get(WRITE_ID) {
-                    Some(id) if *id == self.write_id => Found::Ours,
+                    Some(id) if *id == self.write_id => Found::Ours(etag),
                     _ => Found::SomebodyElses,
                 })
             }
             Err(error) if is_not_found(&error) => Ok(Found::Nothing),
-            Err(error) => Err(map_error("look at a blob", error)),
+            Err(error) => Err(map_error("look at a blob", &error)),
         }
     }
 
@@ -184,7 +214,7 @@ impl<'a> Upload<'a> {
         match create.await {
             Ok(()) => Ok(()),
             Err(error) if error_code(&error) == Some("ContainerAlreadyExists") => Ok(()),
-            Err(error) => Err(match map_error("make the container", error) {
+            Err(error) => Err(match map_error("make the container", &error) {
                 StorageError::NotFound => {
                     StorageError::failed("make the container", "there is no such place")
                 }
@@ -192,8 +222,4 @@ impl<'a> Upload<'a> {
             }),
         }
     }
-}
-
-fn only_if_new() -> IfMatchCondition {
-    IfMatchCondition::NotMatch("*".to_owned())
 }

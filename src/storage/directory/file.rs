@@ -1,55 +1,167 @@
-//! One atomic write: temporary files, fsync, then properties and data into place. Properties
-//! come first, since a blob is there as soon as its data is.
+//! One blob in the folder. A write is temporary files, fsync, then properties and data into
+//! place; the data's one rename is what makes the blob, or its new version. So properties come
+//! first, and after a crash in between they may be newer than the data.
 
-use super::properties::Properties;
-use crate::storage::{NewBlob, PutMode};
+use super::{not_found_or, properties::Properties};
+use crate::storage::{DeleteMode, ETag, NewBlob, PutMode, StorageError, StoredBlob};
+use sha2::{Digest, Sha256};
 use std::{
     fs, io,
-    io::Write as _,
+    io::{Read as _, Write as _},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-/// A blob on its way into the folder.
-pub(super) struct Write {
-    /// Where temporary files are made; on the same file system as the rest.
-    pub incoming: PathBuf,
+/// Where a blob lies, whether it is there or not.
+pub(super) struct Place {
+    /// The container's folder, which stays when it is empty.
+    pub data_root: PathBuf,
     pub data_path: PathBuf,
+    pub properties_root: PathBuf,
     pub properties_path: PathBuf,
-    pub blob: NewBlob,
-    pub mode: PutMode,
 }
 
-impl Write {
-    /// Writes it. Killed at any moment, it leaves at most temporary files, or properties of a
-    /// blob that is not there yet; nobody sees either, and the next write replaces them.
+impl Place {
+    /// Writes a blob. Killed at any moment, it leaves at most temporary files, or properties of a
+    /// blob or a version that is not there yet; the next write replaces them.
     ///
     /// # Errors
-    /// `AlreadyExists` in [`PutMode::Create`]; otherwise what the file system says.
-    pub fn run(self) -> io::Result<()> {
+    /// As [`PutMode`] says, and [`StorageError::Failed`].
+    pub fn put(
+        &self,
+        incoming: &Path,
+        blob: &NewBlob,
+        mode: &PutMode,
+    ) -> Result<ETag, StorageError> {
+        let failed = |error: io::Error| StorageError::failed("write a file", error);
         let properties = serde_json::to_vec(&Properties {
-            content_type: self.blob.content_type.clone(),
-            metadata: self.blob.metadata.clone(),
-        })?;
-        let data = Temporary::write(&self.incoming, &self.blob.bytes)?;
-        let properties = Temporary::write(&self.incoming, &properties)?;
-        // Between the look and the link nobody of this process may take the name: the
-        // properties would be the loser's.
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.mode == PutMode::Create && self.data_path.try_exists()? {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        properties.rename_to(&self.properties_path)?;
-        match self.mode {
+            content_type: blob.content_type.clone(),
+            metadata: blob.metadata.clone(),
+        });
+        let properties = properties.map_err(|error| failed(error.into()))?;
+        let data = Temporary::write(incoming, &blob.bytes).map_err(failed)?;
+        let properties = Temporary::write(incoming, &properties).map_err(failed)?;
+        let _turn = take_turn();
+        self.check(mode)?;
+        properties
+            .rename_to(&self.properties_path)
+            .map_err(failed)?;
+        let placed = match mode {
             PutMode::Create => data.link_to(&self.data_path),
-            PutMode::Overwrite => data.rename_to(&self.data_path),
+            PutMode::Overwrite | PutMode::Replace(_) => data.rename_to(&self.data_path),
+        };
+        placed.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => StorageError::AlreadyExists,
+            _ => failed(error),
+        })?;
+        Ok(etag(&blob.bytes))
+    }
+
+    /// Whether what lies here may be written over. It is this thread's turn.
+    fn check(&self, mode: &PutMode) -> Result<(), StorageError> {
+        match mode {
+            PutMode::Create => match self.data_path.try_exists() {
+                Ok(false) => Ok(()),
+                Ok(true) => Err(StorageError::AlreadyExists),
+                Err(error) => Err(StorageError::failed("write a file", error)),
+            },
+            PutMode::Overwrite => Ok(()),
+            PutMode::Replace(version) => match self.version("write a file") {
+                Ok(found) if found == *version => Ok(()),
+                Ok(_) | Err(StorageError::NotFound) => Err(StorageError::Changed),
+                Err(error) => Err(error),
+            },
         }
+    }
+
+    /// Reads the blob.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`], and [`StorageError::Failed`].
+    pub fn get(&self) -> Result<StoredBlob, StorageError> {
+        let read = || {
+            let mut file = fs::File::open(&self.data_path)?;
+            let written = file.metadata()?.modified()?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            Ok((bytes, written))
+        };
+        let (bytes, written) = read().map_err(|error| not_found_or("read a file", error))?;
+        let properties = Properties::read(&self.properties_path, &self.data_path);
+        Ok(StoredBlob {
+            etag: etag(&bytes),
+            bytes: bytes.into(),
+            content_type: properties.content_type,
+            metadata: properties.metadata,
+            age: written.elapsed().unwrap_or_default(),
+        })
+    }
+
+    /// Deletes the blob: the data, which is what makes it, then the properties.
+    ///
+    /// # Errors
+    /// As [`DeleteMode`] says, [`StorageError::NotFound`], and [`StorageError::Failed`].
+    pub fn delete(&self, mode: &DeleteMode) -> Result<(), StorageError> {
+        const STEP: &str = "delete a file";
+        let _turn = take_turn();
+        if let DeleteMode::Version(version) = mode
+            && self.version(STEP)? != *version
+        {
+            return Err(StorageError::Changed);
+        }
+        if self.data_path.is_dir() {
+            return Err(StorageError::NotFound);
+        }
+        fs::remove_file(&self.data_path).map_err(|error| not_found_or(STEP, error))?;
+        remove_empty_parents(&self.data_path, &self.data_root);
+        match fs::remove_file(&self.properties_path) {
+            Ok(()) => remove_empty_parents(&self.properties_path, &self.properties_root),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(%error, "properties of a deleted blob are left"),
+        }
+        Ok(())
+    }
+
+    fn version(&self, step: &'static str) -> Result<ETag, StorageError> {
+        let bytes = fs::read(&self.data_path);
+        let bytes = bytes.map_err(|error| not_found_or(step, error))?;
+        Ok(etag(&bytes))
     }
 }
 
+/// A file has no version but its content: times are too coarse for two writes in a row.
+fn etag(bytes: &[u8]) -> ETag {
+    let digest = Sha256::digest(bytes);
+    ETag::new(
+        digest
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>(),
+    )
+}
+
 /// One write at a time puts its files into place; the slow part, writing them, is before that.
-static TURN: Mutex<()> = Mutex::new(());
+/// From the look at what lies there to the rename nobody of this process may take the name, and
+/// no other process uses the folder.
+fn take_turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An account has no folders that nothing lies in. It is this thread's turn, so no write is
+/// about to use one.
+fn remove_empty_parents(path: &Path, root: &Path) {
+    let is_below = |folder: &&Path| folder.starts_with(root) && *folder != root;
+    let mut removed = path;
+    for folder in path.ancestors().skip(1).take_while(is_below) {
+        if fs::remove_dir(folder).is_err() {
+            break; // something lies in it
+        }
+        removed = folder;
+    }
+    sync_parent(removed);
+}
 
 /// A file that is removed again unless it was moved into place.
 struct Temporary(PathBuf);
@@ -84,8 +196,8 @@ impl Drop for Temporary {
     }
 }
 
-/// Removes what killed processes left. Another process may be writing right now, so only what
-/// is too old for that.
+/// Removes what killed processes left. Where a file system has no locks, another process may be
+/// writing right now, so only what is too old for that.
 pub(super) fn sweep(incoming: &Path) {
     const TOO_OLD: Duration = Duration::from_secs(3600);
     for entry in fs::read_dir(incoming).into_iter().flatten().flatten() {

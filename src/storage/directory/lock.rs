@@ -1,0 +1,61 @@
+//! One process for each folder: a comparison and the rename after it are one step only for the
+//! threads of one process. The kernel lets go of the lock when its process ends, however it ends.
+
+use std::{
+    fs::{File, TryLockError},
+    io,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const FILE_NAME: &str = "lock";
+
+/// Between two tries while another process still has the folder.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Held as long as a clone of it lives.
+#[derive(Debug, Clone)]
+pub(super) struct FolderLock {
+    _file: Arc<File>,
+}
+
+impl FolderLock {
+    /// Takes the lock of the store in `root`; blocks the thread for `longest_wait` at the most.
+    /// Where the file system has no locks it says so in the log, and there is none.
+    ///
+    /// # Errors
+    /// `WouldBlock` when somebody else has it all that time; otherwise what the file system says
+    /// of the lock's file.
+    pub fn take(root: &Path, longest_wait: Duration) -> io::Result<Self> {
+        let path = root.join(FILE_NAME);
+        let mut options = File::options();
+        let file = options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)?;
+        let started = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if started.elapsed() < longest_wait => {
+                    std::thread::sleep(PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => return Err(taken()),
+                Err(TryLockError::Error(error)) => {
+                    tracing::warn!(%error, "the storage folder cannot be locked: \
+                        see to it that no other process uses it");
+                    break;
+                }
+            }
+        }
+        let _file = Arc::new(file);
+        Ok(Self { _file })
+    }
+}
+
+fn taken() -> io::Error {
+    let message = "another process uses this folder; end it, or give this one a folder of its own";
+    io::Error::new(io::ErrorKind::WouldBlock, message)
+}
