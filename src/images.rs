@@ -5,6 +5,7 @@ pub mod demo;
 pub mod memory;
 pub mod openai;
 mod options;
+mod partial;
 pub mod rules;
 
 use crate::{
@@ -14,16 +15,19 @@ use crate::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use memory::MemoryShare;
-use rules::ModelRules;
+use partial::previews_asked_for;
+use rules::{ModelRules, Rule};
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 pub use options::{
     AnswerOptions, CONFLICTS, GpuSampleRequest, ImageOptions, ImageRequest, ImageSize,
     InvalidGpuSampleRequest, InvalidOption, ParsedRequest, RequestFields, ResponseFormat,
     is_field_of_providers, parse_gpu_sample_request, parse_request,
 };
+pub use partial::{PartialImage, PartialImages};
 
 /// A picture as its maker gave it.
 #[derive(Debug, Clone)]
@@ -83,6 +87,9 @@ pub enum GenerationError {
     /// The painter failed.
     #[error("the image could not be painted")]
     Painter(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The work was canceled before the provider was asked: nothing is paid.
+    #[error("the generation was canceled before it began")]
+    Canceled,
 }
 
 impl GenerationError {
@@ -91,7 +98,7 @@ impl GenerationError {
     pub fn attempts(&self) -> u32 {
         match self {
             Self::Upstream { attempts, .. } => *attempts,
-            Self::Painter(_) => 0,
+            Self::Painter(_) | Self::Canceled => 0,
         }
     }
 
@@ -118,6 +125,11 @@ pub struct GenerationLimits<'a> {
     pub max_retries: Option<u32>,
     /// The request's part of the memory for pictures.
     pub memory: &'a MemoryShare,
+    /// Previews are wanted.
+    pub partials: Option<&'a PartialImages>,
+    /// Once this is cancelled nothing more is sent: no repetition, no further call. What was
+    /// sent goes on.
+    pub canceled: &'a CancellationToken,
 }
 
 /// Somebody who makes pictures.
@@ -167,17 +179,26 @@ pub fn check_request(
 }
 
 /// Makes all pictures of a request, in as many calls at once as the model needs. Some succeed:
-/// those, and a warning for each failure. None: the first failure.
+/// those, and a warning for each failure. None: the first failure. With previews each picture has
+/// a call of its own, since a stream's events do not say which picture they belong to.
 ///
 /// # Errors
-/// [`GenerationError`] when no picture came.
+/// [`GenerationError`] when no picture came; [`GenerationError::Canceled`] when the work was
+/// canceled before any call was sent.
 pub async fn generate_all(
     generator: &dyn ImageGenerator,
     request: &ImageRequest,
     limits: GenerationLimits<'_>,
 ) -> Result<Generation, GenerationError> {
     let wanted = request.options.n;
-    let per_call = generator.rules(&request.options).images_per_call.max(1);
+    let rules = generator.rules(&request.options);
+    let per_call = match previews_asked_for(&rules, &request.options, limits.partials) {
+        Some(_) => 1,
+        None => rules.images_per_call.max(1),
+    };
+    if limits.canceled.is_cancelled() {
+        return Err(GenerationError::Canceled);
+    }
     let calls = (0..wanted)
         .step_by(per_call.into())
         .map(|first| generator.generate(request, first, per_call.min(wanted - first), limits));
@@ -186,7 +207,7 @@ pub async fn generate_all(
         images: Vec::new(),
         attempts: 0,
         usage: None,
-        warnings: dropped_options(generator, &request.options),
+        warnings: dropped_options(generator, &request.options, limits.partials),
     };
     gather(outcomes, wanted.into(), all)
 }
@@ -233,19 +254,31 @@ fn gather(
 fn describe_failure(failure: &GenerationError) -> String {
     match failure {
         GenerationError::Upstream { error, .. } => format!("one image is missing: {error}"),
-        GenerationError::Painter(_) => format!("one image is missing: {failure}"),
+        GenerationError::Painter(_) | GenerationError::Canceled => {
+            format!("one image is missing: {failure}")
+        }
     }
 }
 
-fn dropped_options(generator: &dyn ImageGenerator, options: &ImageOptions) -> Vec<String> {
-    let unused = generator.rules(options).unused(options).into_iter();
+fn dropped_options(
+    generator: &dyn ImageGenerator,
+    options: &ImageOptions,
+    partials: Option<&PartialImages>,
+) -> Vec<String> {
+    let rules = generator.rules(options);
+    let unused = rules.unused(options).into_iter();
     let sentence = |name| {
         format!(
             "{name} is not used by the provider {}",
             generator.provider()
         )
     };
-    unused.map(sentence).collect()
+    let mut warnings: Vec<String> = unused.map(sentence).collect();
+    let has_previews = rules.partial_images != Rule::Unused;
+    if options.partial_images.is_some() && has_previews && partials.is_none() {
+        warnings.push("partial_images is used in an event stream only".to_owned());
+    }
+    warnings
 }
 
 /// Adds the counts of two calls field by field; what is no count is taken from the first.

@@ -6,6 +6,8 @@ pub mod picture_json;
 pub mod prompt;
 pub mod sas;
 
+pub mod event_stream;
+
 pub mod openai;
 pub mod storage;
 

@@ -95,7 +95,8 @@ impl OpenAiClient {
         self.settings.endpoint.names_model_in_body()
     }
 
-    /// Sends a JSON body and has the answer read, with retries.
+    /// Sends a JSON body and has the answer read, with retries until the policy's token is
+    /// cancelled.
     ///
     /// # Errors
     /// [`FailedCall`] with the last failure.
@@ -104,7 +105,7 @@ impl OpenAiClient {
         call: ApiCall,
         model: &str,
         body: &serde_json::Value,
-        policy: SendPolicy,
+        policy: SendPolicy<'_>,
         reader: &R,
     ) -> Result<UpstreamAnswer<R::Output>, FailedCall> {
         let url = self.settings.endpoint.url(call, model);
@@ -133,15 +134,17 @@ impl OpenAiClient {
                 Err(failure) => failure,
             };
             let wait = retry::wait_before_next(&failure, attempts, &self.settings, policy);
-            let Some(wait) = wait else {
-                return Err(FailedCall {
-                    error: self.without_key(failure.error),
-                    attempts,
-                    request_id: failure.request_id,
-                });
-            };
-            tracing::info!(attempts, error = %failure.error, wait_ms = wait.as_millis(), "upstream call is sent again");
-            tokio::time::sleep(wait).await;
+            if let Some(wait) = wait {
+                tracing::info!(attempts, error = %failure.error, wait_ms = wait.as_millis(), "upstream call is to be sent again");
+                if policy.wait(wait).await.is_ok() {
+                    continue;
+                }
+            }
+            return Err(FailedCall {
+                error: self.without_key(failure.error),
+                attempts,
+                request_id: failure.request_id,
+            });
         }
     }
 

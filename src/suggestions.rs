@@ -184,6 +184,7 @@ async fn ask(
         attempt_timeout: settings.timeout,
         max_retries: 1,
         after_timeout: AfterTimeout::GiveUp,
+        canceled: None,
     };
     let answer = client
         .post(call, &settings.model, &body, policy, &WholeBody)

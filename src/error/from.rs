@@ -88,6 +88,10 @@ impl From<GenerationError> for ApiError {
                 }
             }
             GenerationError::Painter(cause) => Self::internal().with_cause(cause),
+            GenerationError::Canceled => {
+                let detail = "the generation was canceled before the provider was asked";
+                Self::new(StatusCode::CONFLICT, "canceled", detail)
+            }
         }
     }
 }

@@ -63,6 +63,9 @@ impl ImageGenerator for DemoPainter {
     ) -> Result<Generation, GenerationError> {
         let request = request.clone();
         let _place = self.places.acquire().await;
+        if limits.canceled.is_cancelled() {
+            return Err(GenerationError::Canceled);
+        }
         // Painting keeps a core busy for a while: not on the threads that answer requests.
         let painted = tokio::task::spawn_blocking(move || paint(&request, first)).await;
         let picture = painted

@@ -67,6 +67,7 @@ impl OpenAiImages {
         let used = rules.used(&request.options).into_iter();
         let mut body: Map<String, Value> =
             used.map(|(name, value)| (name.to_owned(), value)).collect();
+        body.remove("partial_images"); // of event streams alone
         body.remove("model"); // the settings may have named it, and an address may hold it
         let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
         if self.client.names_model_in_body() {
@@ -140,7 +141,7 @@ impl OpenAiImages {
 
     /// A request that asks for repetitions gets them after a timeout too, so one attempt must not
     /// take all of its time.
-    fn policy(&self, options: &ImageOptions, limits: GenerationLimits<'_>) -> SendPolicy {
+    fn policy<'a>(&self, options: &ImageOptions, limits: GenerationLimits<'a>) -> SendPolicy<'a> {
         let left = limits.deadline.saturating_duration_since(Instant::now());
         let (attempt_timeout, after_timeout) = match limits.max_retries {
             Some(_) => (
@@ -155,6 +156,7 @@ impl OpenAiImages {
             attempt_timeout,
             max_retries: limits.max_retries.unwrap_or(DEFAULT_MAX_RETRIES),
             after_timeout,
+            canceled: Some(limits.canceled),
         }
     }
 }

@@ -55,6 +55,8 @@ pub struct ImageOptions {
     pub seed: Option<u64>,
     /// The end user's id, for the provider's abuse detection.
     pub user: Option<String>,
+    /// Previews of each image in an event stream, 0 to 3.
+    pub partial_images: Option<u8>,
     /// What should not be in the picture.
     pub negative_prompt: Option<String>,
     /// Denoising steps.
@@ -162,7 +164,7 @@ const TAKEN_OUTPUT_KEYS: [&str; 3] = ["message", "object", "warnings"];
 /// same name. `response_format` is not among them: what goes upstream is ours.
 #[must_use]
 pub fn is_field_of_providers(parameter: &str) -> bool {
-    const FIELDS: [&str; 14] = [
+    const FIELDS: [&str; 15] = [
         "prompt",
         "model",
         "size",
@@ -175,6 +177,7 @@ pub fn is_field_of_providers(parameter: &str) -> bool {
         "moderation",
         "seed",
         "user",
+        "partial_images",
         "negative_prompt",
         "guidance_scale",
     ];
@@ -207,6 +210,7 @@ pub fn parse_request(
         moderation: fields.one_of("moderation", MODERATIONS)?,
         seed: fields.integer("seed", 0, MAX_SEED)?,
         user: fields.text("user", 256)?,
+        partial_images: fields.integer("partial_images", 0, 3)?.map(as_u8),
         negative_prompt: fields.text("negative_prompt", Prompt::MAX_CHARACTERS)?,
         num_steps: fields.integer("num_steps", 1, 150)?.map(as_u32),
         guidance_scale: fields.number("guidance_scale", 0.0, 30.0)?,

@@ -80,6 +80,8 @@ pub struct ModelRules {
     pub seed: Rule,
     /// The end user's id.
     pub user: Rule,
+    /// Previews in an event stream.
+    pub partial_images: Rule,
     /// What should not be in the picture.
     pub negative_prompt: Rule,
     /// Denoising steps.
@@ -193,10 +195,11 @@ impl ModelRules {
             .collect()
     }
 
-    fn join(&self, options: &ImageOptions) -> [(&'static str, Rule, Option<Value>); 13] {
+    fn join(&self, options: &ImageOptions) -> [(&'static str, Rule, Option<Value>); 14] {
         let text = |text: &Option<String>| text.clone().map(Value::from);
         let size = options.size.map(|size| size.to_string().into());
         let format = options.output_format.map(|format| format.name().into());
+        let previews = options.partial_images.map(Value::from);
         let compression = options.output_compression.map(Value::from);
         let scale = options.guidance_scale.map(Value::from);
         [
@@ -210,6 +213,7 @@ impl ModelRules {
             ("moderation", self.moderation, text(&options.moderation)),
             ("seed", self.seed, options.seed.map(Value::from)),
             ("user", self.user, text(&options.user)),
+            ("partial_images", self.partial_images, previews),
             (
                 "negative_prompt",
                 self.negative_prompt,

@@ -94,7 +94,7 @@ pub(super) fn wait_before_next(
     failure: &Failure,
     attempts: u32,
     settings: &OpenAiSettings,
-    policy: SendPolicy,
+    policy: SendPolicy<'_>,
 ) -> Option<Duration> {
     if attempts > policy.max_retries || !is_worth_another_try(failure, policy) {
         return None;
@@ -108,7 +108,7 @@ pub(super) fn wait_before_next(
     (Instant::now() + wait + least < policy.deadline).then_some(wait)
 }
 
-fn is_worth_another_try(failure: &Failure, policy: SendPolicy) -> bool {
+fn is_worth_another_try(failure: &Failure, policy: SendPolicy<'_>) -> bool {
     match failure.error {
         UpstreamError::TimedOut => return policy.after_timeout == AfterTimeout::SendAgain,
         UpstreamError::Refused { .. }
@@ -168,7 +168,7 @@ mod tests {
         }
     }
 
-    fn policy() -> SendPolicy {
+    fn policy() -> SendPolicy<'static> {
         let deadline = Instant::now() + Duration::from_secs(60);
         SendPolicy {
             deadline,
@@ -176,6 +176,7 @@ mod tests {
             attempt_timeout: Duration::from_secs(50),
             max_retries: 2,
             after_timeout: AfterTimeout::GiveUp,
+            canceled: None,
         }
     }
 

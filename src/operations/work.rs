@@ -15,6 +15,7 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 use time::OffsetDateTime;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Further attempts to store a picture that nobody waits for. Each is a full round of the
@@ -61,7 +62,8 @@ impl Work {
     pub async fn run(&self) -> Result<FinishedOperation, OperationError> {
         let started = Instant::now();
         let (generator, request) = (self.generator.as_ref(), &self.command.request);
-        let limits = self.limits(&request.options);
+        let canceled = CancellationToken::new();
+        let limits = self.limits(&request.options, &canceled);
         let generation = generate_all(generator, request, limits).await?;
         let finished = FinishedOperation {
             images: Vec::new(),
@@ -83,7 +85,11 @@ impl Work {
         self.deliver_all(generation.images, finished).await
     }
 
-    fn limits(&self, options: &ImageOptions) -> GenerationLimits<'_> {
+    fn limits<'a>(
+        &'a self,
+        options: &ImageOptions,
+        canceled: &'a CancellationToken,
+    ) -> GenerationLimits<'a> {
         let by_default = || self.generator.rules(options).default_timeout;
         let timeout = options.timeout.unwrap_or_else(by_default);
         GenerationLimits {
@@ -91,6 +97,8 @@ impl Work {
             latest: self.latest,
             max_retries: options.max_retries,
             memory: &self.memory,
+            partials: None,
+            canceled,
         }
     }
 

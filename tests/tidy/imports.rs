@@ -12,7 +12,13 @@ const CAPABILITIES: [&str; 7] = [
     "storage",
     "suggestions",
 ];
-const VALUES: [&str; 4] = ["image_format", "picture_json", "prompt", "sas"];
+const VALUES: [&str; 5] = [
+    "event_stream",
+    "image_format",
+    "picture_json",
+    "prompt",
+    "sas",
+];
 
 /// Each top-level module and what it may import, itself aside.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
@@ -37,6 +43,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("gallery", vec!["storage", "image_format", "prompt", "sas"]),
         ("storage", vec!["sas"]),
         ("openai", vec![]),
+        ("event_stream", vec!["picture_json"]),
         ("image_format", vec![]),
         ("picture_json", vec![]),
         ("prompt", vec![]),

@@ -74,6 +74,14 @@ fn wrong_values_are_refused_by_name() {
         (json!({"prompt": "a", "seed": -1}), "seed"),
         (json!({"prompt": "a", "seed": 1u64 << 53}), "seed"),
         (json!({"prompt": "a", "user": "x".repeat(257)}), "user"),
+        (
+            json!({"prompt": "a", "partial_images": 4}),
+            "partial_images",
+        ),
+        (
+            json!({"prompt": "a", "partial_images": "2"}),
+            "partial_images",
+        ),
         (json!({"prompt": "a", "num_steps": 0}), "num_steps"),
         (
             json!({"prompt": "a", "guidance_scale": 31}),

@@ -48,12 +48,13 @@ fn fields() -> impl Strategy<Value = Map<String, Value>> {
         option::weighted(0.3, (0..9u8).prop_map(Value::from)),
         option::weighted(0.3, select(vec!["url", "b64_json"]).prop_map(Value::from)),
         words(&["low", "auto"]),
+        option::weighted(0.3, (0..=3u8).prop_map(Value::from)),
     );
     let prompt = prop_oneof![Just(1), Just(1000), Just(1001), Just(4000), Just(4001)];
     let all = (prompt, size, quality, output, rest);
     all.prop_map(|(characters, size, quality, output, rest)| {
         let (format, compression, background) = output;
-        let (style, seed, response_format, moderation) = rest;
+        let (style, seed, response_format, moderation, previews) = rest;
         let prompt = Some(Value::from("x".repeat(characters)));
         let fields = [
             ("prompt", prompt),
@@ -66,6 +67,7 @@ fn fields() -> impl Strategy<Value = Map<String, Value>> {
             ("seed", seed),
             ("response_format", response_format),
             ("moderation", moderation),
+            ("partial_images", previews),
         ];
         let given = fields.into_iter();
         given
@@ -181,6 +183,7 @@ fn parameters(family: Family) -> &'static [&'static str] {
         "output_compression",
         "background",
         "moderation",
+        "partial_images",
     ];
     match family {
         Family::DallE2 => &["size", "quality", "user"],

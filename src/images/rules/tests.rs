@@ -53,6 +53,7 @@ fn candidates(option: &str) -> Vec<Value> {
     let others = match option {
         "size" => vec![json!("1280x720"), json!("1000x1000"), json!("3840x2160")],
         "output_compression" => vec![json!(0), json!(100)],
+        "partial_images" => vec![json!(0), json!(3)],
         "seed" | "num_steps" => vec![json!(7)],
         "guidance_scale" => vec![json!(7.5)],
         "style" | "output_format" | "background" | "moderation" => vec![],
