@@ -2,6 +2,7 @@
 
 use crate::{
     config::{ConfigProblems, Mode, ProviderConfig, ServiceConfig, StorageConfig},
+    error,
     gallery::Gallery,
     health::{Health, HealthSettings},
     images::{
@@ -84,7 +85,7 @@ impl Service {
 /// What a request handler works with.
 pub struct App {
     /// Generating and storing.
-    pub operations: Operations,
+    pub operations: Arc<Operations>,
     /// The images.
     pub gallery: Arc<Gallery>,
     /// Ideas for prompts.
@@ -101,6 +102,10 @@ pub struct App {
     pub public_base_url: Option<String>,
     /// Origins whose pages may call.
     pub cors_origins: Vec<String>,
+    /// Who started this process.
+    pub mode: Mode,
+    /// An event stream says something at least so often.
+    pub event_heartbeat: Duration,
     summary: String,
 }
 
@@ -116,7 +121,13 @@ impl App {
         let gallery = Arc::new(Gallery::new(store.clone(), config.signatures.clone()));
         Ok(Self {
             summary: summary(&config, generator.as_ref(), store.as_ref()),
-            operations: Operations::new(generator.clone(), gallery.clone(), config.operations),
+            operations: Arc::new(Operations::new(
+                generator.clone(),
+                gallery.clone(),
+                store,
+                config.operations,
+                error::describe,
+            )),
             health: Health::new(
                 generator,
                 gallery.clone(),
@@ -133,6 +144,8 @@ impl App {
             max_images: config.max_images,
             public_base_url: config.public_base_url,
             cors_origins: config.cors_origins,
+            mode: config.mode,
+            event_heartbeat: config.event_heartbeat,
         })
     }
 }

@@ -10,6 +10,7 @@ mod table;
 
 use crate::{
     gallery::{SignatureScope, SignatureSettings},
+    images::MAX_IMAGES,
     operations::OperationSettings,
 };
 use reader::Reader;
@@ -65,6 +66,10 @@ pub struct ServiceConfig {
     pub public_base_url: Option<String>,
     /// Origins whose pages may call; only standing alone.
     pub cors_origins: Vec<String>,
+    /// Who started this process.
+    pub mode: Mode,
+    /// An event stream says something at least so often.
+    pub event_heartbeat: Duration,
     /// How long the answer of a health probe is remembered.
     pub health_memory: Duration,
     /// When, after the start, the provider is asked for the first time how long the models stay.
@@ -159,7 +164,9 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
     let provider = provider::read(reader, is_deployed);
     let storage = storage::read(reader, mode, is_deployed);
     let signatures = read_signatures(reader, storage.as_ref());
-    let max_images = reader.integer("MAX_IMAGES", 1, 10).unwrap_or(4);
+    let max_images = reader
+        .integer("MAX_IMAGES", 1, MAX_IMAGES.into())
+        .unwrap_or(4);
     let operations = read_operations(reader);
     let public_base_url = reader.base_url("PUBLIC_BASE_URL");
     let cors_origins = match mode {
@@ -174,6 +181,9 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
         operations,
         public_base_url,
         cors_origins,
+        mode,
+        // Well within the patience of every proxy on the way.
+        event_heartbeat: Duration::from_secs(15),
         health_memory: Duration::from_secs(30),
         models_checked_after: Duration::from_secs(2),
     })

@@ -3,17 +3,23 @@
 
 mod from;
 
-use crate::picture_json::PictureJson;
+pub use from::{IDEMPOTENCY_KEY, describe};
+
+use crate::picture_json::{PictureJson, PictureText};
 use axum::{
     body::Body,
     http::{
-        HeaderValue, StatusCode,
+        HeaderName, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
     },
     response::{IntoResponse, Response},
 };
-use serde_json::{Map, Value, json};
-use std::{sync::Arc, time::Duration};
+use serde_json::{Map, Value};
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+/// Where an operation can be asked about, as Azure's own services say it
+/// (<https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#long-running-operations--jobs>).
+pub const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
 
 /// The code of a service whose settings are wrong.
 const MISCONFIGURED: &str = "misconfigured";
@@ -22,7 +28,7 @@ const MISCONFIGURED: &str = "misconfigured";
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
-    code: &'static str,
+    code: Cow<'static, str>,
     /// The answer's sentence; it may quote the caller.
     detail: Box<str>,
     /// The log's sentence where that must be another: callers' texts are theirs.
@@ -31,6 +37,8 @@ pub struct ApiError {
     /// Those whose marks stand in `extra`.
     pictures: Option<Box<PictureJson>>,
     retry_after: Option<Duration>,
+    /// Where the operation can be asked about that this answer names.
+    operation_location: Option<Box<str>>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -38,12 +46,13 @@ impl ApiError {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self {
             status,
-            code,
+            code: code.into(),
             detail: detail.into().into(),
             logged: None,
             extra: Map::new(),
             pictures: None,
             retry_after: None,
+            operation_location: None,
             cause: None,
         }
     }
@@ -135,6 +144,28 @@ impl ApiError {
             .with("allowed", "POST with application/json")
     }
 
+    /// No operation has this id, or it is too old.
+    #[must_use]
+    pub fn no_operation() -> Self {
+        let detail = "there is no such operation, or it is more than a day old";
+        Self::new(StatusCode::NOT_FOUND, "operation_not_found", detail)
+    }
+
+    /// An event stream would be held back until its end.
+    #[must_use]
+    pub fn no_event_stream() -> Self {
+        let detail = "this Functions host holds answers back until they are whole, so there are \
+            no event streams; proxying mode, in hosts of 2025 and later, has them, \
+            and Prefer: respond-async works everywhere";
+        Self::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "event_stream_unavailable",
+            detail,
+        )
+        .with("field", "Accept")
+        .with("allowed", "application/json, text/plain")
+    }
+
     /// The settings are wrong; which ones is for the log.
     #[must_use]
     pub fn misconfigured() -> Self {
@@ -153,6 +184,19 @@ impl ApiError {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Says where the operation can be asked about that the answer names, if it names one.
+    #[must_use]
+    pub fn located(mut self, location_of: impl Fn(&str) -> String) -> Self {
+        let id = self.extra.get("operationId").and_then(Value::as_str);
+        self.operation_location = id.map(|id| location_of(id).into());
+        self
+    }
+
+    fn saying(mut self, detail: &str) -> Self {
+        self.detail = detail.into();
         self
     }
 
@@ -176,39 +220,79 @@ impl ApiError {
         self
     }
 
+    /// A failure that was written down ([`describe`]), as an answer again.
+    fn of_problem(problem: &Value) -> Self {
+        let text = |name: &str| problem.get(name).and_then(Value::as_str);
+        let status = problem.get("status").and_then(Value::as_u64);
+        let status = status
+            .and_then(|status| u16::try_from(status).ok())
+            .and_then(|status| StatusCode::from_u16(status).ok());
+        let mut error = Self::internal();
+        let (Some(status), Some(code), Some(detail)) = (status, text("code"), text("detail"))
+        else {
+            return error;
+        };
+        (error.status, error.code, error.detail) = (status, code.to_owned().into(), detail.into());
+        // A provider's sentence may quote the caller.
+        error.logged = Some(format!("a repeated failure: {code}").into());
+        let fields = problem.as_object().into_iter().flatten();
+        let own = ["type", "title", "status", "detail", "error", "code"];
+        let extra = fields.filter(|(name, _)| !own.contains(&name.as_str()));
+        error.extra = extra
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        error
+    }
+
+    /// The problem document, without the id of the request that it answers.
+    fn problem(&self) -> Map<String, Value> {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let mut fields = Map::from_iter([
+            ("type".to_owned(), "about:blank".into()),
+            ("title".to_owned(), title.into()),
+            ("status".to_owned(), self.status.as_u16().into()),
+            ("detail".to_owned(), (*self.detail).into()),
+            ("error".to_owned(), (*self.detail).into()), // the front ends show this text
+            ("code".to_owned(), (*self.code).into()),
+        ]);
+        fields.extend(self.extra.clone());
+        if let Some(seconds) = self.retry_after_seconds() {
+            fields.insert("retryAfter".to_owned(), seconds.into());
+        }
+        fields
+    }
+
+    /// Whole seconds, rounded up, so that nobody comes back too early.
+    fn retry_after_seconds(&self) -> Option<u64> {
+        let seconds = self.retry_after?.as_millis().div_ceil(1000).max(1);
+        u64::try_from(seconds).ok()
+    }
+
+    /// The problem document with the request's id in it, as an event's data.
+    #[must_use]
+    pub fn into_text(self, request_id: &str) -> PictureText {
+        let mut problem = self.problem();
+        problem.insert("requestId".to_owned(), request_id.into());
+        let pictures = self.pictures.map(|pictures| *pictures).unwrap_or_default();
+        pictures.into_text(&problem.into())
+    }
+
     /// The answer with the request's id in it.
     #[must_use]
     pub fn into_answer(self, request_id: &str) -> Response {
-        let detail = self.detail.into_string();
-        let title = self.status.canonical_reason().unwrap_or("Error");
-        let mut body = json!({
-            "type": "about:blank",
-            "title": title,
-            "status": self.status.as_u16(),
-            "detail": detail,
-            "error": detail, // the front ends show this text
-            "code": self.code,
-            "requestId": request_id,
-        });
-        // Whole seconds, rounded up, so that nobody comes back too early.
-        let retry_after = self
-            .retry_after
-            .map(|wait| wait.as_millis().div_ceil(1000).max(1));
-        if let Some(fields) = body.as_object_mut() {
-            fields.extend(self.extra);
-            if let Some(seconds) = retry_after {
-                fields.insert("retryAfter".to_owned(), json!(u64::try_from(seconds).ok()));
-            }
-        }
-        let pictures = self.pictures.unwrap_or_default();
-        let body = Body::new(pictures.into_text(&body));
-        let mut response = (self.status, body).into_response();
+        let (status, retry_after) = (self.status, self.retry_after_seconds());
+        let location = self.operation_location.clone();
+        let body = Body::new(self.into_text(request_id));
+        let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         let problem_json = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, problem_json);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(Ok(seconds)) = retry_after.map(|wait| wait.to_string().parse()) {
-            headers.insert(RETRY_AFTER, seconds);
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(Ok(location)) = location.map(|location| location.parse()) {
+            headers.insert(OPERATION_LOCATION, location);
         }
         response
     }
@@ -224,7 +308,7 @@ impl ApiError {
             causes.push(cause.to_string());
             next = cause.source();
         }
-        let (status, code, cause) = (self.status.as_u16(), self.code, causes.join(": "));
+        let (status, code, cause) = (self.status.as_u16(), &*self.code, causes.join(": "));
         let sentence = self.logged.as_ref().unwrap_or(&self.detail);
         if self.status.is_server_error() && self.code != MISCONFIGURED {
             tracing::error!(status, code, cause, "{sentence}");

@@ -16,7 +16,8 @@ use crate::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
+use std::{ops::RangeInclusive, sync::Arc};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -89,6 +90,30 @@ pub struct ImageEntry {
     pub size_bytes: u64,
 }
 
+/// An image that is stored, without an address: those are signed anew each time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredImage {
+    /// Where it lies.
+    pub path: String,
+    /// Unique, `<title>_<epoch ms>.<ext>`.
+    pub name: String,
+    /// Width and height in pixels, `1024x1024`.
+    pub size: Option<String>,
+    /// Media type.
+    pub content_type: String,
+    /// Length of the encoded picture.
+    pub size_bytes: u64,
+}
+
+impl StoredImage {
+    /// The blob's path, base64url without padding.
+    #[must_use]
+    pub fn id(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(&self.path)
+    }
+}
+
 /// Which images to list.
 #[derive(Debug, Clone, Default)]
 pub struct ListImagesQuery {
@@ -125,11 +150,7 @@ impl Gallery {
     ///
     /// # Errors
     /// [`StorageError`] when the store fails after its retries; the image is then not stored.
-    pub async fn add(
-        &self,
-        image: &NewImage,
-        public_base_url: &str,
-    ) -> Result<ImageEntry, StorageError> {
+    pub async fn add(&self, image: &NewImage) -> Result<StoredImage, StorageError> {
         let title = name::title(image.prompt.as_str());
         let blob = NewBlob {
             bytes: image.bytes.clone(),
@@ -143,11 +164,7 @@ impl Gallery {
             match self.try_add(&path, blob.clone()).await {
                 Err(StorageError::AlreadyExists) => {}
                 Err(error) => return Err(error),
-                Ok(item) => {
-                    let found = listing::Found::from_blob(item);
-                    let terms = self.read_terms(OffsetDateTime::now_utc());
-                    return self.entry(found, &terms, public_base_url);
-                }
+                Ok(item) => return Ok(listing::Found::from_blob(item).into()),
             }
         }
         Err(StorageError::AlreadyExists)
@@ -165,6 +182,43 @@ impl Gallery {
             .put(Container::Images, path, blob, PutMode::Create)
             .await?;
         Ok(item)
+    }
+
+    /// A signed, read-only address of a stored image.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the store cannot sign.
+    pub fn url(
+        &self,
+        image: &StoredImage,
+        now: OffsetDateTime,
+        public_base_url: &str,
+    ) -> Result<String, StorageError> {
+        self.signed_url(&image.path, &self.read_terms(now), public_base_url)
+    }
+
+    /// The encoded picture of a stored image.
+    ///
+    /// # Errors
+    /// [`StorageError`] when it is gone or the store fails.
+    pub async fn read(&self, image: &StoredImage) -> Result<Bytes, StorageError> {
+        let found = self.store.get(Container::Images, &image.path).await?;
+        Ok(found.bytes)
+    }
+
+    /// The images that an operation has stored within a span of time, oldest first, whoever
+    /// looks for them: what is left of an operation whose process is gone.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the store cannot be listed.
+    pub async fn find_of_operation(
+        &self,
+        mark: &str,
+        made: RangeInclusive<OffsetDateTime>,
+    ) -> Result<Vec<StoredImage>, StorageError> {
+        let prefixes = name::prefixes_of(made);
+        let found = walk::find_of_operation(self.store.as_ref(), prefixes, mark).await?;
+        Ok(found.into_iter().map(StoredImage::from).collect())
     }
 
     /// Lists images newest first, whoever stored them; equal times go by path.
@@ -240,11 +294,9 @@ impl Gallery {
         terms: &SasTerms,
         public_base_url: &str,
     ) -> Result<ImageEntry, StorageError> {
-        let signature = self.store.sign(SignedResource::Image(&found.path), terms)?;
-        let address = self.store.image_url(&found.path, public_base_url);
         Ok(ImageEntry {
             id: BASE64_URL_SAFE_NO_PAD.encode(&found.path),
-            url: format!("{address}?{signature}"),
+            url: self.signed_url(&found.path, terms, public_base_url)?,
             created_at: found.created_at(),
             name: found.name,
             prompt: found.prompt,
@@ -253,5 +305,28 @@ impl Gallery {
             content_type: found.content_type,
             size_bytes: found.size_bytes,
         })
+    }
+
+    fn signed_url(
+        &self,
+        path: &str,
+        terms: &SasTerms,
+        public_base_url: &str,
+    ) -> Result<String, StorageError> {
+        let signature = self.store.sign(SignedResource::Image(path), terms)?;
+        let address = self.store.image_url(path, public_base_url);
+        Ok(format!("{address}?{signature}"))
+    }
+}
+
+impl From<listing::Found> for StoredImage {
+    fn from(found: listing::Found) -> Self {
+        Self {
+            path: found.path,
+            name: found.name,
+            size: found.size,
+            content_type: found.content_type,
+            size_bytes: found.size_bytes,
+        }
     }
 }

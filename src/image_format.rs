@@ -1,8 +1,11 @@
 //! The three picture formats of every image API that we speak to, and how to know them by
 //! their first bytes.
 
+use serde::{Deserialize, Serialize};
+
 /// A picture's encoding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ImageFormat {
     /// PNG.
     Png,
@@ -47,6 +50,14 @@ impl ImageFormat {
             "webp" => Some(Self::Webp),
             _ => None,
         }
+    }
+
+    /// The encoding of a media type of ours.
+    #[must_use]
+    pub fn of_content_type(content_type: &str) -> Option<Self> {
+        let all = [Self::Png, Self::Jpeg, Self::Webp];
+        all.into_iter()
+            .find(|format| format.content_type() == content_type)
     }
 
     /// The `output_format` value.

@@ -23,9 +23,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use options::{
-    AnswerOptions, CONFLICTS, GpuSampleRequest, ImageOptions, ImageRequest, ImageSize,
-    InvalidGpuSampleRequest, InvalidOption, ParsedRequest, RequestFields, ResponseFormat,
-    is_field_of_providers, parse_gpu_sample_request, parse_request,
+    AnswerOptions, CONFLICTS, DEFAULT_OUTPUT_KEY, GpuSampleRequest, ImageOptions, ImageRequest,
+    ImageSize, InvalidGpuSampleRequest, InvalidOption, MAX_IMAGES, ParsedRequest, RETRY_PAID,
+    RequestFields, ResponseFormat, is_field_of_providers, parse_gpu_sample_request, parse_request,
 };
 pub use partial::{PartialImage, PartialImages};
 
@@ -83,6 +83,8 @@ pub enum GenerationError {
         attempts: u32,
         /// The provider's request id.
         upstream_request_id: Option<String>,
+        /// Whether any of the calls may have been paid for.
+        maybe_paid: bool,
     },
     /// The painter failed.
     #[error("the image could not be painted")]
@@ -102,9 +104,24 @@ impl GenerationError {
         }
     }
 
-    fn after_attempts(mut self, all: u32) -> Self {
-        if let Self::Upstream { attempts, .. } = &mut self {
-            *attempts = all;
+    /// Whether the provider was surely not paid, whatever else happened.
+    #[must_use]
+    pub fn surely_cost_nothing(&self) -> bool {
+        match self {
+            Self::Upstream { maybe_paid, .. } => !maybe_paid,
+            Self::Painter(_) | Self::Canceled => true,
+        }
+    }
+
+    /// As the failure of several calls.
+    fn of_all(mut self, all_attempts: u32, any_paid: bool) -> Self {
+        if let Self::Upstream {
+            attempts,
+            maybe_paid,
+            ..
+        } = &mut self
+        {
+            (*attempts, *maybe_paid) = (all_attempts, any_paid);
         }
         self
     }
@@ -220,7 +237,7 @@ fn gather(
     mut all: Generation,
 ) -> Result<Generation, GenerationError> {
     let mut first_failure = None;
-    let mut explained = 0;
+    let (mut explained, mut any_paid) = (0, false);
     for outcome in outcomes {
         match outcome {
             Ok(part) => {
@@ -232,6 +249,7 @@ fn gather(
             }
             Err(error) => {
                 all.attempts += error.attempts();
+                any_paid |= !error.surely_cost_nothing();
                 explained += 1;
                 all.warnings.push(describe_failure(&error));
                 first_failure.get_or_insert(error);
@@ -239,7 +257,7 @@ fn gather(
         }
     }
     if let (Some(failure), true) = (first_failure, all.images.is_empty()) {
-        return Err(failure.after_attempts(all.attempts));
+        return Err(failure.of_all(all.attempts, any_paid));
     }
     let less = match wanted.saturating_sub(all.images.len() + explained) {
         0 => return Ok(all),

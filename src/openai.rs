@@ -67,6 +67,8 @@ pub struct FailedCall {
     pub attempts: u32,
     /// The upstream's request id, where it gave one.
     pub request_id: Option<String>,
+    /// Whether any of the attempts may have been paid for.
+    pub maybe_paid: bool,
 }
 
 /// A client of one upstream.
@@ -110,7 +112,7 @@ impl OpenAiClient {
     ) -> Result<UpstreamAnswer<R::Output>, FailedCall> {
         let url = self.settings.endpoint.url(call, model);
         let body = Bytes::from(body.to_string());
-        let mut attempts = 0;
+        let (mut attempts, mut maybe_paid) = (0, false);
         loop {
             let request = self
                 .http
@@ -133,6 +135,7 @@ impl OpenAiClient {
                 }
                 Err(failure) => failure,
             };
+            maybe_paid |= !failure.error.surely_cost_nothing();
             let wait = retry::wait_before_next(&failure, attempts, &self.settings, policy);
             if let Some(wait) = wait {
                 tracing::info!(attempts, error = %failure.error, wait_ms = wait.as_millis(), "upstream call is to be sent again");
@@ -144,6 +147,7 @@ impl OpenAiClient {
                 error: self.without_key(failure.error),
                 attempts,
                 request_id: failure.request_id,
+                maybe_paid,
             });
         }
     }

@@ -1,193 +1,103 @@
-//! Work that outlives a request: from a prompt to stored images. Once the provider is asked, the
-//! work goes on whether the caller waits or not, for it is paid for.
+//! Work that outlives a request: from a prompt to stored images, written down so that no process,
+//! connection or repetition costs an image or pays for one twice.
+//!
+//! Every generation is an [`Operation`], a blob in the state container (`docs/ARCHITECTURE.md`
+//! has the diagram of its states). It says `running` before the provider is asked; from then on
+//! the work goes on whether the caller waits or not, for it is paid for.
 
+mod claim;
+mod command;
+mod id;
+mod key;
+mod lost;
+mod outcome;
+mod owner;
+mod places;
+mod record;
+mod running;
+mod settings;
+mod states;
+mod sweep;
+mod task;
 mod work;
 
 use crate::{
-    gallery::{Gallery, ImageEntry},
-    image_format::ImageFormat,
-    images::{
-        GenerationError, ImageGenerator, ImageOptions, ImageRequest, InvalidOption, check_request,
-        memory::ImageMemory, rules::ModelRules,
-    },
-    storage::StorageError,
+    gallery::Gallery,
+    images::{ImageGenerator, ImageOptions, PartialImages, check_request, rules::ModelRules},
+    storage::{BlobStore, StorageError},
 };
-use bytes::Bytes;
+use claim::{Claim, ClaimedId};
+use owner::Ownership;
+use places::Places;
+use running::Running;
 use serde_json::Value;
-use std::{future::Future, sync::Arc, time::Duration};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
-    time::Instant,
-};
-use tokio_util::task::TaskTracker;
-use tracing::Instrument;
-use work::Work;
+use states::States;
+use std::{sync::Arc, time::Duration};
+use task::RunningOperation;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
+pub use command::{CallersFields, Destination, GenerateCommand, Patience, Repayment};
+pub use id::{InvalidOperationId, OperationId};
+pub use key::{InvalidKey, KeyOrigin, MAX_KEY_LENGTH, RequestKey};
+pub use outcome::{FinishedImage, FinishedOperation, OperationError};
+pub use record::{Operation, OperationStatus, Payment};
+pub use settings::OperationSettings;
 pub use work::Parcel;
 
-/// When a caller that found no place may come again.
-const COME_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// When a caller may ask again about work that goes on.
+pub const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// How much at once, and how long.
-#[derive(Debug, Clone, Copy)]
-pub struct OperationSettings {
-    /// Generations at once.
-    pub max_concurrent: usize,
-    /// So many requests more may wait for a place; the next is turned away at once.
-    pub max_queued: usize,
-    /// How long a request waits for a place, and for memory, before it is turned away.
-    pub longest_queue_time: Duration,
-    /// Memory for pictures in the making, in MiB.
-    pub memory_mebibytes: u32,
-    /// The provider's part ends so long after the request came, whatever the caller allows.
-    pub longest_generation: Duration,
-    /// When a caller is told that the work goes on without them.
-    pub longest_wait: Duration,
-    /// Pause before another attempt to store a picture that no caller can be given any more;
-    /// doubled each time.
-    pub late_storing_pause: Duration,
-}
+/// Writes a failure down as the problem document that a waiting caller would get: statuses and
+/// public sentences are not this room's.
+pub type DescribeFailure = fn(&OperationError) -> Value;
 
-impl Default for OperationSettings {
-    /// The platform cuts a request at 230 s
-    /// (<https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout>): the
-    /// provider's part ends well before, so that there is time to store. A queue longer than
-    /// some seconds would only hold callers who are better told to come again.
-    fn default() -> Self {
-        Self {
-            max_concurrent: 64,
-            max_queued: 256,
-            longest_queue_time: Duration::from_secs(20),
-            memory_mebibytes: 96,
-            longest_generation: Duration::from_secs(200),
-            longest_wait: Duration::from_secs(220),
-            late_storing_pause: Duration::from_secs(1),
-        }
-    }
-}
-
-/// What to generate, for whom.
-#[derive(Debug, Clone)]
-pub struct GenerateCommand {
-    /// The pictures that are wanted.
-    pub request: ImageRequest,
-    /// Our request's id.
-    pub request_id: String,
-    /// Start of the addresses of a store that this process serves.
-    pub public_base_url: String,
-    /// Where the pictures go.
-    pub destination: Destination,
-}
-
-/// Where pictures go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Destination {
-    /// Into the gallery; their bytes are let go as soon as they are stored.
-    Gallery,
-    /// Into the gallery, and their bytes to the caller.
-    GalleryAndCaller,
-    /// To the caller alone.
-    Caller,
-}
-
-/// Images that are made, and stored where that was asked for.
-#[derive(Debug)]
-pub struct FinishedOperation {
-    /// At least one.
-    pub images: Vec<FinishedImage>,
-    /// Who made them.
-    pub provider: &'static str,
-    /// With which model.
-    pub model: String,
-    /// Calls to the provider, retries included.
-    pub attempts: u32,
-    /// What the provider counted.
-    pub usage: Option<Value>,
-    /// What the caller should know.
-    pub warnings: Vec<String>,
-}
-
-/// One finished image.
-#[derive(Debug)]
-pub struct FinishedImage {
-    /// As the gallery lists it, where it is stored.
-    pub entry: Option<ImageEntry>,
-    /// What the provider made of the prompt.
-    pub revised_prompt: Option<String>,
-    /// The seed that was used, where there was one.
-    pub seed: Option<u64>,
-    /// Its encoding.
-    pub format: ImageFormat,
-    /// Width and height in pixels.
-    pub dimensions: (u32, u32),
-    /// The encoded picture, where the caller wants it.
-    pub bytes: Option<Bytes>,
-}
-
-/// Why there are no stored images.
-#[derive(Debug, thiserror::Error)]
-pub enum OperationError {
-    /// The model does not take the request as it is.
-    #[error(transparent)]
-    Invalid(#[from] InvalidOption),
-    /// Too much is being generated.
-    #[error("too many images are being generated")]
-    Busy {
-        /// When to come again.
-        retry_after: Duration,
-    },
-    /// No picture came.
-    #[error(transparent)]
-    Generation(#[from] GenerationError),
-    /// Pictures came, and are paid for, but some could not be stored.
-    #[error("an image was generated but could not be stored")]
-    NotStored {
-        /// Those that are stored.
-        stored: Vec<FinishedImage>,
-        /// Those that are not.
-        unstored: Vec<Parcel>,
-        /// Why.
-        #[source]
-        source: StorageError,
-    },
-    /// It takes longer than a request can last.
-    #[error("the images take longer than a request can last")]
-    StillRunning {
-        /// Where they will go; those for the caller alone are lost.
-        destination: Destination,
-    },
-    /// The work broke off by a fault of ours.
-    #[error("the work broke off")]
-    Crashed,
+/// What a request has started.
+pub enum Started {
+    /// Its own work.
+    Running(RunningOperation),
+    /// Nothing: its key's first request has the images.
+    Repeated(FinishedOperation),
 }
 
 /// Runs generations, a bounded number at once.
 pub struct Operations {
     generator: Arc<dyn ImageGenerator>,
     gallery: Arc<Gallery>,
+    states: States,
     settings: OperationSettings,
-    places: Arc<Semaphore>,
-    queue: Semaphore,
-    memory: ImageMemory,
-    running: TaskTracker,
+    describe: DescribeFailure,
+    places: Places,
+    /// This process, among those that own operations.
+    instance: Uuid,
+    running: Running,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
 }
 
 impl Operations {
-    /// Generations by `generator` into `gallery`.
+    /// Generations by `generator` into `gallery`, written down in `store`.
     #[must_use]
     pub fn new(
         generator: Arc<dyn ImageGenerator>,
         gallery: Arc<Gallery>,
+        store: Arc<dyn BlobStore>,
         settings: OperationSettings,
+        describe: DescribeFailure,
     ) -> Self {
         Self {
             generator,
             gallery,
-            places: Arc::new(Semaphore::new(settings.max_concurrent)),
-            queue: Semaphore::new(settings.max_queued),
-            memory: ImageMemory::new(settings.memory_mebibytes),
+            states: States::new(store),
+            places: Places::new(&settings),
             settings,
-            running: TaskTracker::new(),
+            describe,
+            instance: Uuid::new_v4(),
+            running: Running::default(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
         }
     }
 
@@ -197,76 +107,261 @@ impl Operations {
         self.generator.rules(options)
     }
 
-    /// Generates and stores. A caller that goes away while waiting for a place or for memory
-    /// cancels the work; after that it is finished without them.
+    /// Generates and stores, and waits for it as long as the command's patience lasts. A caller
+    /// that goes away before the provider is asked cancels the work; after that it is finished
+    /// without them.
     ///
     /// # Errors
     /// [`OperationError`].
     pub async fn generate(
-        &self,
+        self: &Arc<Self>,
         command: GenerateCommand,
     ) -> Result<FinishedOperation, OperationError> {
+        match self.start(command, None).await? {
+            Started::Running(operation) => operation.outcome().await,
+            Started::Repeated(finished) => Ok(finished),
+        }
+    }
+
+    /// The same up to the moment when the provider is asked; previews go to `partials`.
+    ///
+    /// # Errors
+    /// [`OperationError`].
+    pub async fn start(
+        self: &Arc<Self>,
+        command: GenerateCommand,
+        partials: Option<PartialImages>,
+    ) -> Result<Started, OperationError> {
         check_request(self.generator.as_ref(), &command.request)?;
-        let (settings, came_at) = (self.settings, Instant::now());
-        let destination = command.destination;
-        let place = self.take_place().await?;
-        // Nothing is paid for while there is no room to receive it.
-        in_time(settings.longest_queue_time, self.memory.wait_for_room()).await?;
-        let work = Work {
-            generator: self.generator.clone(),
-            gallery: self.gallery.clone(),
-            memory: self.memory.share(),
-            settings,
-            latest: came_at + settings.longest_generation,
-            command,
+        let came_at = Instant::now();
+        let claimed = match self.claim(&command).await? {
+            Claim::Ours(claimed) => claimed,
+            Claim::First(first) => return self.repeat(&first.id, &command).await,
         };
-        let (sender, answer) = oneshot::channel();
-        let work = async move {
-            let outcome = work.run().await;
-            drop(place); // what may follow waits for the store, not for the provider
-            if let Err(unheard) = sender.send(outcome) {
-                work.end_unheard(unheard).await;
+        let place = self.places.take().await?;
+        let waiting = self.new_operation(&claimed, &command, None);
+        let operation = waiting.sent(OffsetDateTime::now_utc());
+        let entry = self.running.enter(&operation.id);
+        match self.states.create(&operation).await {
+            Ok(seen) => {
+                claimed.keep();
+                let ownership =
+                    Ownership::new(&self.states, operation, seen, entry, &self.settings);
+                let running = self.spawn(ownership, place, command, partials, came_at);
+                Ok(Started::Running(running))
             }
+            Err(StorageError::AlreadyExists) => {
+                drop((entry, place));
+                let first = claimed.id.clone();
+                claimed.keep();
+                self.repeat(&first, &command).await
+            }
+            Err(error) => Err(OperationError::StateUnavailable(error)),
+        }
+    }
+
+    /// Writes an operation down that nobody waits for, and has it done. A repetition gets the
+    /// first one's operation.
+    ///
+    /// # Errors
+    /// [`OperationError`]; then nothing was accepted.
+    pub async fn submit(
+        self: &Arc<Self>,
+        command: GenerateCommand,
+        fields: CallersFields,
+    ) -> Result<Operation, OperationError> {
+        check_request(self.generator.as_ref(), &command.request)?;
+        let claimed = match self.claim(&command).await? {
+            Claim::Ours(claimed) => claimed,
+            Claim::First(first) => return Ok(*first),
         };
-        self.running.spawn(work.in_current_span());
-        match tokio::time::timeout_at(came_at + settings.longest_wait, answer).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(OperationError::Crashed),
-            Err(_) => Err(OperationError::StillRunning { destination }),
+        let admission = self.places.admit()?;
+        let operation = self.new_operation(&claimed, &command, Some(fields));
+        let entry = self.running.enter(&operation.id);
+        match self.states.create(&operation).await {
+            Ok(seen) => {
+                claimed.keep();
+                let accepted = operation.clone();
+                let ownership =
+                    Ownership::new(&self.states, operation, seen, entry, &self.settings);
+                self.spawn_queued(ownership, Some(admission), command);
+                Ok(accepted)
+            }
+            Err(StorageError::AlreadyExists) => {
+                drop(entry);
+                claimed.keep();
+                self.look(&operation.id).await?.ok_or_else(|| self.busy())
+            }
+            Err(error) => Err(OperationError::StateUnavailable(error)),
         }
     }
 
-    /// A place among those that run, after a bounded wait in a queue of bounded length.
-    async fn take_place(&self) -> Result<OwnedSemaphorePermit, OperationError> {
-        let places = self.places.clone();
-        if let Ok(place) = places.clone().try_acquire_owned() {
-            return Ok(place);
+    /// The operation when it has ended, or as it stands when `longest` is over.
+    ///
+    /// # Errors
+    /// [`OperationError::StateUnavailable`].
+    pub async fn wait(
+        self: &Arc<Self>,
+        id: &OperationId,
+        longest: Duration,
+    ) -> Result<Option<Operation>, OperationError> {
+        let until = Instant::now() + longest;
+        loop {
+            let found = self.look(id).await?;
+            let goes_on = found.as_ref().is_some_and(|found| !found.status.is_final());
+            if !goes_on || Instant::now() >= until {
+                return Ok(found);
+            }
+            match self.running.find(id) {
+                // One that waits for a place tells nothing until it ends.
+                Some(signals) => {
+                    let ended = signals.ended.cancelled();
+                    drop(tokio::time::timeout_at(until, ended).await);
+                }
+                None => {
+                    let next_look = Instant::now() + self.settings.poll_pause;
+                    tokio::time::sleep_until(next_look.min(until)).await;
+                }
+            }
         }
-        let _queued = self.queue.try_acquire().map_err(|_| busy())?;
-        let place = in_time(self.settings.longest_queue_time, places.acquire_owned()).await?;
-        place.map_err(|_| busy())
     }
 
-    /// Waits until all running work is done.
+    /// Cancels what was not sent, and gives up the rest: what the provider was asked for cannot be
+    /// called back, and its images go to the gallery. An operation that has ended stays as it is.
+    ///
+    /// # Errors
+    /// [`OperationError::StateUnavailable`].
+    pub async fn cancel(
+        self: &Arc<Self>,
+        id: &OperationId,
+    ) -> Result<Option<Operation>, OperationError> {
+        let unavailable = OperationError::StateUnavailable;
+        loop {
+            let Some(seen) = self.states.read(id).await.map_err(unavailable)? else {
+                return Ok(None);
+            };
+            let Some(operation) = &seen.value else {
+                return self.look(id).await;
+            };
+            let payment = match operation.status {
+                OperationStatus::NotRunning => Payment::None,
+                OperationStatus::Running => Payment::Possible,
+                _ => return Ok(seen.value),
+            };
+            let canceled = operation.ended(OperationStatus::Canceled {
+                error: (self.describe)(&OperationError::Canceled { payment }),
+                payment,
+            });
+            match self.states.replace(&canceled, &seen.etag).await {
+                Ok(_) => {
+                    if let Some(signals) = self.running.find(id) {
+                        signals.canceled.cancel();
+                    }
+                    return Ok(Some(canceled));
+                }
+                Err(StorageError::Changed) => {}
+                Err(error) => return Err(unavailable(error)),
+            }
+        }
+    }
+
+    /// Waits until all running work is done; what was not sent is left to whoever comes next.
     pub async fn finish(&self) {
-        self.running.close();
-        self.running.wait().await;
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
-    /// How many generations are running.
+    /// How long operations and keys are kept.
+    #[must_use]
+    pub fn kept_for(&self) -> Duration {
+        self.settings.kept_for
+    }
+
+    /// How many operations this process works on.
     #[must_use]
     pub fn running(&self) -> usize {
-        self.running.len()
+        self.tasks.len()
     }
-}
 
-async fn in_time<T>(limit: Duration, wait: impl Future<Output = T>) -> Result<T, OperationError> {
-    let waited = tokio::time::timeout(limit, wait).await;
-    waited.map_err(|_| busy())
-}
+    /// What the key's first request got or gets.
+    async fn repeat(
+        self: &Arc<Self>,
+        first: &OperationId,
+        command: &GenerateCommand,
+    ) -> Result<Started, OperationError> {
+        let by_host = command.key.as_ref().is_some_and(RequestKey::is_of_host);
+        let longest = match by_host {
+            true => command.patience.longest_wait(&self.settings),
+            false => self.settings.longest_repeat_wait,
+        };
+        let found = self.wait(first, longest).await?;
+        let id = first.clone();
+        match found.map(|found| found.status) {
+            Some(OperationStatus::Succeeded { result }) => {
+                let finished = self.with_bytes(result, command.destination).await?;
+                Ok(Started::Repeated(finished))
+            }
+            Some(
+                OperationStatus::Failed { error, .. } | OperationStatus::Canceled { error, .. },
+            ) => Err(OperationError::FirstFailed { id, problem: error }),
+            Some(OperationStatus::NotRunning | OperationStatus::Running) => {
+                Err(OperationError::FirstStillRunning {
+                    id,
+                    retry_after: ASK_AGAIN_AFTER,
+                })
+            }
+            None => Err(self.busy()), // removed in this very moment, for its age
+        }
+    }
 
-fn busy() -> OperationError {
-    OperationError::Busy {
-        retry_after: COME_AGAIN_AFTER,
+    /// A result that was written down, with its pictures where the caller wants them.
+    async fn with_bytes(
+        &self,
+        mut finished: FinishedOperation,
+        destination: Destination,
+    ) -> Result<FinishedOperation, OperationError> {
+        if destination == Destination::Gallery {
+            return Ok(finished);
+        }
+        let memory = self.places.memory_share();
+        for image in &mut finished.images {
+            let stored = image.stored.as_ref().ok_or(OperationError::NotKept)?;
+            let size = usize::try_from(stored.size_bytes).unwrap_or(usize::MAX);
+            let mut reservation = memory.reserve(Some(size)).await;
+            let bytes = self.gallery.read(stored).await;
+            let bytes = bytes.map_err(|_| OperationError::NotKept)?;
+            image.bytes = Some(reservation.hold(bytes.into()));
+        }
+        Ok(finished)
+    }
+
+    fn new_operation(
+        &self,
+        claimed: &ClaimedId,
+        command: &GenerateCommand,
+        fields: Option<CallersFields>,
+    ) -> Operation {
+        let options = &command.request.options;
+        Operation {
+            id: claimed.id.clone(),
+            status: OperationStatus::NotRunning,
+            request_id: command.request_id.clone(),
+            output_key: command.output_key.clone(),
+            owner: Some(self.instance),
+            beats: 0,
+            owners_lost: 0,
+            provider: self.generator.provider().to_owned(),
+            model: self.generator.model(options),
+            wanted: options.n,
+            sent_at: None,
+            fields: fields.map(|fields| fields.0),
+        }
+    }
+
+    fn busy(&self) -> OperationError {
+        OperationError::Busy {
+            retry_after: ASK_AGAIN_AFTER,
+        }
     }
 }

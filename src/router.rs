@@ -68,6 +68,12 @@ pub const FUNCTIONS: &[Function] = &[
         },
     },
     Function {
+        folder: "operations",
+        route: "operations/{id}",
+        methods: &[Method::GET, Method::DELETE],
+        handler: || get(routes::operations::handle_get).delete(routes::operations::handle_delete),
+    },
+    Function {
         folder: "health",
         route: "health",
         methods: &[Method::GET],

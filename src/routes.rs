@@ -2,6 +2,7 @@
 //! capability, answer.
 
 pub mod base_url;
+pub mod caller;
 pub mod files;
 pub mod generate;
 pub mod generate_image;
@@ -9,6 +10,10 @@ pub mod generate_sas_token;
 pub mod get_chatgpt_suggestion;
 pub mod get_images;
 pub mod health;
+pub mod image_answer;
 pub mod json_body;
+pub mod operation_answer;
+pub mod operations;
 pub mod request_id;
+pub mod request_key;
 pub mod root;

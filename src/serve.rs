@@ -5,6 +5,7 @@ use axum::serve::ListenerExt;
 use std::{
     future::{Future, IntoFuture},
     io,
+    net::SocketAddr,
     pin::pin,
     sync::Arc,
     time::Duration,
@@ -28,9 +29,10 @@ pub async fn serve(
 ) -> io::Result<()> {
     let stopping = Arc::new(Notify::new());
     let signal = stopping.clone();
-    let router = router::router(&service);
+    let router = router::router(&service).into_make_service_with_connect_info::<SocketAddr>();
     // Ends with this function: nothing depends on it.
     let _look_ahead = AbortOnDropHandle::new(tokio::spawn(look_ahead(service.clone())));
+    let _sweep = AbortOnDropHandle::new(tokio::spawn(sweep(service.clone())));
     // An answer's head and body are two writes: Nagle's algorithm would hold the second one back
     // until the first is acknowledged, which takes a waiting peer 40 ms.
     let listener = listener.tap_io(|stream| {
@@ -73,6 +75,13 @@ async fn look_ahead(service: Arc<Service>) {
         tokio::time::sleep(app.models_checked_after).await;
         let now = OffsetDateTime::now_utc();
         app.health.warn_of_ending_models(now).await;
+    }
+}
+
+/// Brings operations to their end that other processes lost, and removes what is old.
+async fn sweep(service: Arc<Service>) {
+    if let Service::Ready(app) = service.as_ref() {
+        app.operations.keep_sweeping().await;
     }
 }
 

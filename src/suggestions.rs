@@ -196,6 +196,7 @@ async fn ask(
         }),
         Ok(Outcome::Unusable(reason)) => Err(SuggestionError::Unusable { reason }),
         Err(error) => Err(SuggestionError::Upstream(FailedCall {
+            maybe_paid: true,
             error,
             attempts: answer.attempts,
             request_id: answer.request_id,

@@ -5,7 +5,7 @@ use crate::{
     gallery::InvalidCursor,
     images::{GenerationError, InvalidGpuSampleRequest, InvalidOption, is_field_of_providers},
     openai::UpstreamError,
-    operations::{Destination, OperationError},
+    operations::{Destination, FinishedOperation, OperationError, Parcel, Payment},
     picture_json::PictureJson,
     prompt::Prompt,
     storage::{StorageError, directory::RejectedFile},
@@ -14,6 +14,9 @@ use crate::{
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
+
+/// The request header that names a key.
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 /// For limits of the upstream that do not say when they end.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(20);
@@ -75,88 +78,95 @@ impl From<RejectedFile> for ApiError {
 
 impl From<GenerationError> for ApiError {
     fn from(error: GenerationError) -> Self {
-        match error {
-            GenerationError::Upstream {
-                error,
-                attempts,
-                upstream_request_id,
-            } => {
-                let answer = Self::from(error).with("attemptCount", attempts);
-                match upstream_request_id {
-                    Some(id) => answer.with("upstreamRequestId", id),
-                    None => answer,
-                }
-            }
-            GenerationError::Painter(cause) => Self::internal().with_cause(cause),
-            GenerationError::Canceled => {
-                let detail = "the generation was canceled before the provider was asked";
-                Self::new(StatusCode::CONFLICT, "canceled", detail)
+        of_generation(&error).with_cause(error)
+    }
+}
+
+fn of_generation(error: &GenerationError) -> ApiError {
+    match error {
+        GenerationError::Upstream {
+            error,
+            attempts,
+            upstream_request_id,
+            ..
+        } => {
+            let answer = of_upstream(error).with("attemptCount", *attempts);
+            match upstream_request_id {
+                Some(id) => answer.with("upstreamRequestId", id.as_str()),
+                None => answer,
             }
         }
+        GenerationError::Painter(_) => ApiError::internal(),
+        GenerationError::Canceled => of_operation(&OperationError::Canceled {
+            payment: Payment::None,
+        }),
     }
 }
 
 impl From<UpstreamError> for ApiError {
     fn from(error: UpstreamError) -> Self {
-        let bad_gateway = |code, detail: &str| Self::new(StatusCode::BAD_GATEWAY, code, detail);
-        let answer = match &error {
-            UpstreamError::Refused { categories } => {
-                let detail = "the image provider's content policy refused the prompt";
-                Self::new(StatusCode::BAD_REQUEST, "content_policy_violation", detail)
-                    .with("categories", categories.clone())
-            }
-            UpstreamError::InvalidRequest { message, parameter } => {
-                let sentence = "the image provider does not accept the request";
-                let detail = match message.as_str() {
-                    "" => sentence.to_owned(),
-                    quote => format!("{sentence}: {quote}"),
-                };
-                let answer = Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
-                    .logged_as(sentence);
-                match parameter {
-                    Some(parameter) if is_field_of_providers(parameter) => {
-                        answer.with("field", parameter.as_str())
-                    }
-                    _ => answer,
+        of_upstream(&error).with_cause(error)
+    }
+}
+
+fn of_upstream(error: &UpstreamError) -> ApiError {
+    let bad_gateway = |code, detail: &str| ApiError::new(StatusCode::BAD_GATEWAY, code, detail);
+    match error {
+        UpstreamError::Refused { categories } => {
+            let detail = "the image provider's content policy refused the prompt";
+            ApiError::new(StatusCode::BAD_REQUEST, "content_policy_violation", detail)
+                .with("categories", categories.clone())
+        }
+        UpstreamError::InvalidRequest { message, parameter } => {
+            let sentence = "the image provider does not accept the request";
+            let detail = match message.as_str() {
+                "" => sentence.to_owned(),
+                quote => format!("{sentence}: {quote}"),
+            };
+            let answer = ApiError::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+                .logged_as(sentence);
+            match parameter {
+                Some(parameter) if is_field_of_providers(parameter) => {
+                    answer.with("field", parameter.as_str())
                 }
+                _ => answer,
             }
-            UpstreamError::ModelNotFound => bad_gateway(
-                "model_not_found",
-                "the image provider has no such model or deployment",
-            ),
-            UpstreamError::Misconfigured { .. } => bad_gateway(
-                "upstream_misconfigured",
-                "the image provider refused this service; its operator has to look at the settings",
-            ),
-            UpstreamError::RateLimited {
-                retry_after,
-                quota_is_spent,
-            } => rate_limited(*retry_after, *quota_is_spent),
-            UpstreamError::ServerFault { retry_after, .. } => {
-                let answer = bad_gateway("upstream_error", "the image provider failed");
-                match retry_after {
-                    Some(wait) => answer.with_retry_after(*wait),
-                    None => answer,
-                }
+        }
+        UpstreamError::ModelNotFound => bad_gateway(
+            "model_not_found",
+            "the image provider has no such model or deployment",
+        ),
+        UpstreamError::Misconfigured { .. } => bad_gateway(
+            "upstream_misconfigured",
+            "the image provider refused this service; its operator has to look at the settings",
+        ),
+        UpstreamError::RateLimited {
+            retry_after,
+            quota_is_spent,
+        } => rate_limited(*retry_after, *quota_is_spent),
+        UpstreamError::ServerFault { retry_after, .. } => {
+            let answer = bad_gateway("upstream_error", "the image provider failed");
+            match retry_after {
+                Some(wait) => answer.with_retry_after(*wait),
+                None => answer,
             }
-            UpstreamError::Unreachable(_) => bad_gateway(
-                "upstream_unreachable",
-                "the image provider cannot be reached",
-            ),
-            UpstreamError::Broken(_) => {
-                bad_gateway("upstream_error", "the image provider's answer broke off")
-            }
-            UpstreamError::Malformed { .. } => bad_gateway(
-                "upstream_error",
-                "the image provider's answer cannot be used",
-            ),
-            UpstreamError::TimedOut => Self::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "deadline_exceeded",
-                "the image provider did not answer in time",
-            ),
-        };
-        answer.with_cause(error)
+        }
+        UpstreamError::Unreachable(_) => bad_gateway(
+            "upstream_unreachable",
+            "the image provider cannot be reached",
+        ),
+        UpstreamError::Broken(_) => {
+            bad_gateway("upstream_error", "the image provider's answer broke off")
+        }
+        UpstreamError::Malformed { .. } => bad_gateway(
+            "upstream_error",
+            "the image provider's answer cannot be used",
+        ),
+        UpstreamError::TimedOut => ApiError::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "deadline_exceeded",
+            "the image provider did not answer in time",
+        ),
     }
 }
 
@@ -175,52 +185,110 @@ fn rate_limited(retry_after: Option<Duration>, quota_is_spent: bool) -> ApiError
 
 impl From<OperationError> for ApiError {
     fn from(error: OperationError) -> Self {
+        let answer = of_operation(&error);
         match error {
-            OperationError::Invalid(error) => error.into(),
-            OperationError::Busy { retry_after } => {
-                let detail = "too many images are being generated; try again soon";
-                Self::new(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "too_many_generations",
-                    detail,
-                )
-                .with_retry_after(retry_after)
-            }
-            OperationError::Generation(error) => error.into(),
+            OperationError::Generation(cause) => answer.with_cause(cause),
+            OperationError::StateUnavailable(cause) => answer.with_cause(cause),
             OperationError::NotStored {
-                stored,
+                finished,
                 unstored,
                 source,
-            } => {
-                let mut pictures = PictureJson::default();
-                let mut lost = unstored.into_iter().map(|parcel| {
-                    let image = parcel.picture;
-                    let content_type = image.format.content_type();
-                    (pictures.add(image.bytes), content_type)
-                });
-                let (first, content_type) = lost.next().unwrap_or_default();
-                let others: Vec<Value> = lost
-                    .map(|(picture, kind)| json!({ "b64_json": picture, "contentType": kind }))
-                    .collect();
-                let stored: Vec<Value> = stored
-                    .iter()
-                    .filter_map(|image| image.entry.as_ref())
-                    .map(|entry| json!({ "id": entry.id, "name": entry.name }))
-                    .collect();
-                let detail =
-                    "the image was generated but could not be stored; it is in this answer";
-                Self::new(StatusCode::BAD_GATEWAY, "storage_error", detail)
-                    .with("b64_json", first)
-                    .with("contentType", content_type)
-                    .with("otherImages", others)
-                    .with("stored", stored)
-                    .with_pictures(pictures)
-                    .with_cause(source)
-            }
-            OperationError::StillRunning { destination } => still_running(destination),
-            OperationError::Crashed => Self::internal().with_cause(error),
+            } => with_unstored(answer, &finished, unstored).with_cause(source),
+            OperationError::Crashed => answer.with_cause(error),
+            _ => answer,
         }
     }
+}
+
+/// The problem document of a failure that is written down, for a caller who asks later: without
+/// pictures, which nobody keeps.
+#[must_use]
+pub fn describe(error: &OperationError) -> Value {
+    of_operation(error).problem().into()
+}
+
+fn of_operation(error: &OperationError) -> ApiError {
+    let sentence = |status, code, detail: &str| ApiError::new(status, code, detail);
+    let answer = match error {
+        OperationError::Invalid(error) => error.clone().into(),
+        OperationError::Busy { retry_after } => sentence(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_generations",
+            "too many images are being generated; try again soon",
+        )
+        .with_retry_after(*retry_after),
+        OperationError::StateUnavailable(_) => sentence(
+            StatusCode::BAD_GATEWAY,
+            "storage_error",
+            "the store of operations cannot be reached or failed",
+        ),
+        OperationError::KeyReused => sentence(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "the idempotency key was used for another request within the last 24 hours",
+        )
+        .with("field", IDEMPOTENCY_KEY)
+        .with("allowed", "a new key, or the same request as before"),
+        OperationError::FirstStillRunning { retry_after, .. } => sentence(
+            StatusCode::CONFLICT,
+            "idempotency_key_in_use",
+            "the first request with this idempotency key is still at work",
+        )
+        .with_retry_after(*retry_after),
+        OperationError::FirstFailed { problem, .. } => ApiError::of_problem(problem),
+        OperationError::NotKept => sentence(
+            StatusCode::CONFLICT,
+            "result_not_kept",
+            "the first request with this idempotency key got its images, and they were not kept",
+        ),
+        OperationError::Generation(error) => of_generation(error),
+        OperationError::NotStored { .. } => sentence(
+            StatusCode::BAD_GATEWAY,
+            "storage_error",
+            "the image was generated but could not be stored",
+        ),
+        OperationError::StillRunning { destination, .. } => still_running(*destination),
+        OperationError::Canceled { payment } => canceled(*payment),
+        OperationError::Interrupted { payment } => interrupted(*payment),
+        OperationError::Unreadable => sentence(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "state_unreadable",
+            "what is remembered of the operation cannot be read; its images may have been paid \
+                for, and with retryPaid they are made, and maybe paid for, again",
+        ),
+        OperationError::Crashed => ApiError::internal(),
+    };
+    match error.operation() {
+        Some(id) => answer.with("operationId", id.as_str()),
+        None => answer,
+    }
+}
+
+/// All pictures that are paid for and nowhere else.
+fn with_unstored(answer: ApiError, finished: &FinishedOperation, lost: Vec<Parcel>) -> ApiError {
+    let mut pictures = PictureJson::default();
+    let mut lost = lost.into_iter().map(|parcel| {
+        let image = parcel.picture;
+        let content_type = image.format.content_type();
+        (pictures.add(image.bytes), content_type)
+    });
+    let (first, content_type) = lost.next().unwrap_or_default();
+    let others: Vec<Value> = lost
+        .map(|(picture, kind)| json!({ "b64_json": picture, "contentType": kind }))
+        .collect();
+    let stored = finished.images.iter();
+    let stored: Vec<Value> = stored
+        .filter_map(|image| image.stored.as_ref())
+        .map(|image| json!({ "id": image.id(), "name": image.name }))
+        .collect();
+    let detail = "the image was generated but could not be stored; it is in this answer";
+    answer
+        .saying(detail)
+        .with("b64_json", first)
+        .with("contentType", content_type)
+        .with("otherImages", others)
+        .with("stored", stored)
+        .with_pictures(pictures)
 }
 
 fn still_running(destination: Destination) -> ApiError {
@@ -228,7 +296,7 @@ fn still_running(destination: Destination) -> ApiError {
         Destination::Gallery | Destination::GalleryAndCaller => (
             "still_running",
             "the images take longer than a request can last; \
-                they will be in the gallery when they are done",
+                the operation goes on, and they will be in the gallery when they are done",
         ),
         Destination::Caller => (
             "deadline_exceeded",
@@ -236,6 +304,30 @@ fn still_running(destination: Destination) -> ApiError {
         ),
     };
     ApiError::new(StatusCode::GATEWAY_TIMEOUT, code, detail)
+}
+
+fn canceled(payment: Payment) -> ApiError {
+    let detail = match payment {
+        Payment::None => "the operation was canceled before the provider was asked",
+        Payment::Possible => {
+            "the operation was canceled after the provider was asked: it cannot be called back \
+                and may charge for the images, which go to the gallery when they come"
+        }
+    };
+    ApiError::new(StatusCode::CONFLICT, "canceled", detail)
+}
+
+fn interrupted(payment: Payment) -> ApiError {
+    let detail = match payment {
+        Payment::None => {
+            "the processes that worked on the operation were lost before the provider was asked"
+        }
+        Payment::Possible => {
+            "the process that worked on the operation was lost after the provider was asked: the \
+                images may have been paid for; with retryPaid they are made, and maybe paid for, again"
+        }
+    };
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "interrupted", detail)
 }
 
 impl From<SuggestionError> for ApiError {

@@ -20,6 +20,7 @@ const PROMPT_IS_CUT: &str = "prompt_truncated";
 const REVISED_PROMPT: &str = "revised_prompt";
 const MODEL: &str = "model";
 const SIZE: &str = "size";
+const OPERATION: &str = "operation";
 const USAGE: &str = "usage";
 const USAGE_IMAGES: &str = "usage_images";
 
@@ -46,6 +47,9 @@ pub struct ImageFacts {
     pub seed: Option<u64>,
     /// Our request's id.
     pub request_id: String,
+    /// The mark of the operation that made it; not its id, which opens the operation to whoever
+    /// has it, while whoever may see an image may read this.
+    pub operation: String,
     /// The upstream's request id.
     pub upstream_request_id: Option<String>,
     /// What the call that made it cost, as far as the provider says.
@@ -85,6 +89,7 @@ pub(super) fn encode(prompt: &Prompt, facts: &ImageFacts) -> Metadata {
         ("quality", facts.quality.as_deref()),
         ("seed", seed.as_deref()),
         ("request_id", Some(&facts.request_id)),
+        (OPERATION, Some(&facts.operation)),
         ("upstream_request_id", facts.upstream_request_id.as_deref()),
     ]
     .into_iter()
@@ -130,6 +135,11 @@ pub(super) fn decode(metadata: &Metadata) -> (Option<String>, Option<String>, Op
         (!text.is_empty()).then(|| text.into_owned())
     };
     (value(PROMPT), value(MODEL), value(SIZE))
+}
+
+/// The mark of the operation that made an image: hexadecimal digits, which nothing escapes.
+pub(super) fn operation(metadata: &Metadata) -> Option<&str> {
+    metadata.get(OPERATION).map(String::as_str)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! store's own order newest first.
 
 use crate::image_format::ImageFormat;
+use std::ops::RangeInclusive;
 use time::OffsetDateTime;
 
 /// Keys count down from here, so that newer images sort first.
@@ -75,6 +76,23 @@ pub(super) fn gallery_path(title: &str, millis: u64, format: ImageFormat) -> Str
     format!("gallery/{key:013}/{title}_{millis}.{extension}")
 }
 
+/// The prefixes below which all images lie that were made within a span of time, and others
+/// around it: each is some 17 minutes wide. Of a span of more than an hour the end is left out.
+pub(super) fn prefixes_of(made: RangeInclusive<OffsetDateTime>) -> Vec<String> {
+    const PREFIX_MILLIS: u64 = 1_000_000;
+    const MOST_PREFIXES: u64 = 5;
+    let key = |moment: OffsetDateTime| LAST_MILLISECOND - epoch_millis(moment);
+    let (newest, oldest) = (
+        key(*made.end()) / PREFIX_MILLIS,
+        key(*made.start()) / PREFIX_MILLIS,
+    );
+    let newest = newest.max((oldest + 1).saturating_sub(MOST_PREFIXES));
+    let prefixes = (newest..=oldest).rev();
+    prefixes
+        .map(|start| format!("gallery/{start:07}"))
+        .collect()
+}
+
 /// Milliseconds and name of a path that [`gallery_path`] could have made.
 pub(super) fn parse_gallery_path(path: &str) -> Option<(u64, &str)> {
     let (key, name) = path.strip_prefix("gallery/")?.split_once('/')?;
@@ -136,6 +154,24 @@ mod tests {
             parse_gallery_path(&newer),
             Some((1_700_000_000_001, "a_1700000000001.jpg"))
         );
+    }
+
+    #[test]
+    fn the_images_of_a_span_lie_below_its_prefixes() {
+        let at =
+            |millis: i128| OffsetDateTime::from_unix_timestamp_nanos(millis * 1_000_000).unwrap();
+        let start = 1_700_000_000_123;
+        for (width, most) in [(0, 1), (20 * 60_000, 3), (86_400_000, 5)] {
+            let prefixes = prefixes_of(at(start)..=at(start + width));
+            assert!((1..=most).contains(&prefixes.len()), "{prefixes:?}");
+            for millis in [start, start + width.min(50 * 60_000)] {
+                let millis = u64::try_from(millis).unwrap();
+                let path = gallery_path("a", millis, ImageFormat::Png);
+                let found = prefixes.iter().filter(|prefix| path.starts_with(*prefix));
+                assert_eq!(found.count(), 1, "{path} in {prefixes:?}");
+            }
+        }
+        assert_eq!(prefixes_of(at(start + 9)..=at(start)).len(), 1);
     }
 
     #[test]

@@ -2,8 +2,11 @@
 //! whole page for one control character in a name, and anybody with a writing signature could
 //! put one there.
 
-use super::listing::{self, Found};
-use crate::storage::{BlobStore, Container, ListDepth, ListQuery, StorageError};
+use super::{
+    listing::{self, Found},
+    metadata,
+};
+use crate::storage::{BlobItem, BlobStore, Container, ListDepth, ListQuery, StorageError};
 use futures_util::future::join_all;
 
 /// Our keys are so many digits, so a list that fails can be split so often.
@@ -19,6 +22,29 @@ pub(super) async fn find_all(store: &dyn BlobStore) -> Result<Vec<Found>, Storag
     let mut found = ours?;
     found.extend(foreign);
     Ok(found)
+}
+
+/// The images below some prefixes that carry an operation's mark, oldest first.
+///
+/// # Errors
+/// [`StorageError`] when they cannot be listed.
+pub(super) async fn find_of_operation(
+    store: &dyn BlobStore,
+    prefixes: Vec<String>,
+    mark: &str,
+) -> Result<Vec<Found>, StorageError> {
+    let mut all = Vec::new();
+    for prefix in prefixes {
+        let is_of_operation = |blob: &BlobItem| metadata::operation(&blob.metadata) == Some(mark);
+        all.extend(
+            find_where(store, &prefix, ListDepth::Whole, is_of_operation)
+                .await?
+                .0,
+        );
+    }
+    listing::sort_newest_first(&mut all);
+    all.reverse();
+    Ok(all)
 }
 
 async fn find_ours(store: &dyn BlobStore) -> Result<Vec<Found>, StorageError> {
@@ -101,6 +127,15 @@ async fn find(
     prefix: &str,
     depth: ListDepth,
 ) -> Result<(Vec<Found>, Vec<String>), StorageError> {
+    find_where(store, prefix, depth, listing::is_image).await
+}
+
+async fn find_where(
+    store: &dyn BlobStore,
+    prefix: &str,
+    depth: ListDepth,
+    is_wanted: impl Fn(&BlobItem) -> bool,
+) -> Result<(Vec<Found>, Vec<String>), StorageError> {
     let mut query = ListQuery {
         prefix: prefix.to_owned(),
         depth,
@@ -109,8 +144,8 @@ async fn find(
     let (mut found, mut folders) = (Vec::new(), Vec::new());
     loop {
         let page = store.list(Container::Images, &query).await?;
-        let images = page.items.into_iter().filter(listing::is_image);
-        found.extend(images.map(Found::from_blob));
+        let wanted = page.items.into_iter().filter(&is_wanted);
+        found.extend(wanted.map(Found::from_blob));
         folders.extend(page.folders);
         match page.next_marker {
             Some(marker) => query.marker = Some(marker),

@@ -224,6 +224,7 @@ impl ImageGenerator for OpenAiImages {
                 error,
                 attempts,
                 upstream_request_id,
+                maybe_paid: true, // there was an answer of pictures
             })
     }
 
@@ -237,5 +238,6 @@ fn failed(call: FailedCall) -> GenerationError {
         error: call.error,
         attempts: call.attempts,
         upstream_request_id: call.request_id,
+        maybe_paid: call.maybe_paid,
     }
 }

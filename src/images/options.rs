@@ -141,6 +141,8 @@ pub struct ParsedRequest {
     pub image: ImageRequest,
     /// What the caller is answered.
     pub answer: AnswerOptions,
+    /// Whether images that may be paid for already may be paid for again.
+    pub retry_paid: bool,
     /// Fields that nobody knows.
     pub warnings: Vec<String>,
 }
@@ -156,6 +158,12 @@ pub struct InvalidOption {
     /// What would be right.
     pub allowed: String,
 }
+
+/// The name of the list of images in an answer, where a request names none.
+pub const DEFAULT_OUTPUT_KEY: &str = "imageList";
+
+/// The most images of a request that a setting can allow.
+pub const MAX_IMAGES: u8 = 10;
 
 /// Names of the answer that `outputKey` must not hide.
 const TAKEN_OUTPUT_KEYS: [&str; 3] = ["message", "object", "warnings"];
@@ -225,9 +233,14 @@ pub fn parse_request(
     Ok(ParsedRequest {
         image: ImageRequest { prompt, options },
         answer,
+        retry_paid: fields.boolean(RETRY_PAID)?.unwrap_or(false),
         warnings: fields.unknown(),
     })
 }
+
+/// The field that allows a second payment; of two requests that differ in it alone, the second
+/// repeats the first.
+pub const RETRY_PAID: &str = "retryPaid";
 
 /// Numbers beyond this are not exact in JavaScript, nor in many a JSON library.
 const MAX_SEED: u64 = (1 << 53) - 1;
@@ -331,7 +344,7 @@ fn parse_output_key(fields: &mut Fields) -> Result<String, InvalidOption> {
     let rule =
         "up to 64 letters, digits and _, no digit first, and not message, object or warnings";
     let key = fields.matching("outputKey", is_key, rule)?;
-    Ok(key.unwrap_or_else(|| "imageList".to_owned()))
+    Ok(key.unwrap_or_else(|| DEFAULT_OUTPUT_KEY.to_owned()))
 }
 
 #[cfg(test)]

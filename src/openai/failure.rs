@@ -70,6 +70,24 @@ pub enum UpstreamError {
 }
 
 impl UpstreamError {
+    /// Whether the provider surely made nothing that it could charge for: it was not reached, or
+    /// turned the request away at its door. A refusal may come from its look at the picture.
+    #[must_use]
+    pub fn surely_cost_nothing(&self) -> bool {
+        match self {
+            Self::InvalidRequest { .. }
+            | Self::ModelNotFound
+            | Self::Misconfigured { .. }
+            | Self::RateLimited { .. } => true,
+            Self::Unreachable(error) => error.is_connect(),
+            Self::Refused { .. }
+            | Self::ServerFault { .. }
+            | Self::TimedOut
+            | Self::Broken(_)
+            | Self::Malformed { .. } => false,
+        }
+    }
+
     /// What the `error` of an answer under status 200 means: Azure sends it there at times.
     /// `None` for the empty ones that some servers have beside their pictures.
     #[must_use]

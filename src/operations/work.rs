@@ -1,14 +1,15 @@
 //! One generation on its way: the provider's pictures, each taken to its destination.
 
 use super::{
-    Destination, FinishedImage, FinishedOperation, GenerateCommand, OperationError,
+    FinishedImage, FinishedOperation, GenerateCommand, OperationError, OperationId,
     OperationSettings,
+    command::{Destination, Patience},
 };
 use crate::{
-    gallery::{Gallery, ImageEntry, ImageFacts, NewImage, UsageFact},
+    gallery::{Gallery, ImageFacts, NewImage, StoredImage, UsageFact},
     images::{
-        GeneratedImage, GenerationLimits, ImageGenerator, ImageOptions, generate_all,
-        memory::MemoryShare,
+        GeneratedImage, GenerationLimits, ImageGenerator, ImageOptions, PartialImages,
+        generate_all, memory::MemoryShare,
     },
     storage::StorageError,
 };
@@ -49,6 +50,7 @@ impl Parcel {
 
 /// One generation.
 pub(super) struct Work {
+    pub id: OperationId,
     pub generator: Arc<dyn ImageGenerator>,
     pub gallery: Arc<Gallery>,
     pub memory: MemoryShare,
@@ -56,20 +58,24 @@ pub(super) struct Work {
     /// The provider's part ends here.
     pub latest: Instant,
     pub command: GenerateCommand,
+    /// Who wants previews.
+    pub partials: Option<PartialImages>,
+    /// Once this is set nothing more is sent.
+    pub canceled: CancellationToken,
 }
 
 impl Work {
     pub async fn run(&self) -> Result<FinishedOperation, OperationError> {
         let started = Instant::now();
         let (generator, request) = (self.generator.as_ref(), &self.command.request);
-        let canceled = CancellationToken::new();
-        let limits = self.limits(&request.options, &canceled);
+        let limits = self.limits(&request.options);
         let generation = generate_all(generator, request, limits).await?;
         let finished = FinishedOperation {
+            operation: self.id.clone(),
             images: Vec::new(),
-            provider: generator.provider(),
+            provider: generator.provider().to_owned(),
             model: generator.model(&request.options),
-            attempts: generation.attempts,
+            attempts: Some(generation.attempts),
             usage: generation.usage,
             warnings: self.warnings(generation.warnings),
         };
@@ -82,14 +88,11 @@ impl Work {
             elapsed_ms = started.elapsed().as_millis(),
             "images generated"
         );
-        self.deliver_all(generation.images, finished).await
+        let parcels = generation.images.into_iter().map(Parcel::new);
+        self.deliver_all(parcels.collect(), finished).await
     }
 
-    fn limits<'a>(
-        &'a self,
-        options: &ImageOptions,
-        canceled: &'a CancellationToken,
-    ) -> GenerationLimits<'a> {
+    fn limits(&self, options: &ImageOptions) -> GenerationLimits<'_> {
         let by_default = || self.generator.rules(options).default_timeout;
         let timeout = options.timeout.unwrap_or_else(by_default);
         GenerationLimits {
@@ -97,17 +100,25 @@ impl Work {
             latest: self.latest,
             max_retries: options.max_retries,
             memory: &self.memory,
-            partials: None,
-            canceled,
+            partials: self.partials.as_ref(),
+            canceled: &self.canceled,
         }
     }
 
-    fn warnings(&self, mut warnings: Vec<String>) -> Vec<String> {
-        let longest = self.settings.longest_generation;
+    /// Those of the request first.
+    fn warnings(&self, of_generation: Vec<String>) -> Vec<String> {
+        let mut warnings = self.command.warnings.clone();
+        warnings.extend(of_generation);
+        let longest = self.command.patience.longest_generation(&self.settings);
         let wanted = self.command.request.options.timeout;
         if wanted.is_some_and(|wanted| wanted > longest) {
+            let last = match self.command.patience {
+                Patience::Request => "a request",
+                Patience::Stream => "an event stream",
+                Patience::Background => "an operation",
+            };
             let longest = longest.as_millis();
-            let warning = format!("timeoutMs was capped at {longest}, all that a request can last");
+            let warning = format!("timeoutMs was capped at {longest}, all that {last} can last");
             warnings.push(warning);
         }
         warnings
@@ -116,13 +127,13 @@ impl Work {
     /// Takes each picture to its destination, and goes on behind one that cannot be stored.
     async fn deliver_all(
         &self,
-        pictures: Vec<GeneratedImage>,
+        parcels: Vec<Parcel>,
         mut finished: FinishedOperation,
     ) -> Result<FinishedOperation, OperationError> {
         let (mut unstored, mut failure) = (Vec::new(), None);
-        for parcel in pictures.into_iter().map(Parcel::new) {
+        for parcel in parcels {
             match self.deliver(&parcel).await {
-                Ok(entry) => finished.images.push(self.finish(parcel.picture, entry)),
+                Ok(stored) => finished.images.push(self.finish(parcel.picture, stored)),
                 Err(error) => {
                     unstored.push(parcel);
                     failure = Some(error);
@@ -131,7 +142,7 @@ impl Work {
         }
         match failure {
             Some(source) => Err(OperationError::NotStored {
-                stored: finished.images,
+                finished: Box::new(finished),
                 unstored,
                 source,
             }),
@@ -139,21 +150,19 @@ impl Work {
         }
     }
 
-    async fn deliver(&self, parcel: &Parcel) -> Result<Option<ImageEntry>, StorageError> {
+    async fn deliver(&self, parcel: &Parcel) -> Result<Option<StoredImage>, StorageError> {
         if self.command.destination == Destination::Caller {
             return Ok(None);
         }
-        let image = self.new_image(parcel);
-        let base_url = &self.command.public_base_url;
-        let entry = self.gallery.add(&image, base_url).await?;
-        Ok(Some(entry))
+        let stored = self.gallery.add(&self.new_image(parcel)).await?;
+        Ok(Some(stored))
     }
 
     /// The bytes are let go here when the caller does not want them.
-    fn finish(&self, picture: GeneratedImage, entry: Option<ImageEntry>) -> FinishedImage {
+    fn finish(&self, picture: GeneratedImage, stored: Option<StoredImage>) -> FinishedImage {
         let wants_bytes = self.command.destination != Destination::Gallery;
         FinishedImage {
-            entry,
+            stored,
             revised_prompt: picture.revised_prompt,
             seed: picture.seed,
             format: picture.format,
@@ -180,6 +189,7 @@ impl Work {
                 quality: request.options.quality.clone(),
                 seed: picture.seed,
                 request_id: self.command.request_id.clone(),
+                operation: self.id.mark(),
                 upstream_request_id: picture.upstream_request_id.clone(),
                 usage: picture.usage.as_ref().map(|usage| UsageFact {
                     counts: usage.counts.to_string(),
@@ -189,52 +199,64 @@ impl Work {
         }
     }
 
-    /// The caller has gone, or was told that the work goes on, so this is the place for failures
-    /// that nobody else will log.
-    pub async fn end_unheard(&self, outcome: Result<FinishedOperation, OperationError>) {
-        match outcome {
-            Ok(_) if self.command.destination == Destination::Caller => {
-                tracing::warn!(
-                    "a picture that was not to be stored came after its caller had gone"
-                );
-            }
-            Ok(_) => {}
-            Err(OperationError::NotStored {
-                unstored, source, ..
-            }) => self.store_late(unstored, source).await,
-            Err(error) => log_unheard(&error),
+    /// No answer can carry these pictures any more, so storing them is tried for longer. Gives
+    /// back any other outcome as it is.
+    pub async fn store_late(
+        &self,
+        outcome: Result<FinishedOperation, OperationError>,
+    ) -> Result<FinishedOperation, OperationError> {
+        let mut outcome = outcome;
+        for attempt in 0..LATE_ATTEMPTS {
+            let (mut finished, unstored) = match outcome {
+                Err(OperationError::NotStored {
+                    finished,
+                    unstored,
+                    source,
+                }) => {
+                    self.pause_before(attempt, unstored.len(), &source).await;
+                    (*finished, unstored)
+                }
+                other => return other,
+            };
+            // Their callers are gone, and the memory is wanted by others.
+            finished
+                .images
+                .iter_mut()
+                .for_each(|image| image.bytes = None);
+            outcome = self.deliver_all(unstored, finished).await;
         }
+        outcome
     }
 
-    /// No answer can carry these pictures any more, so storing them is tried for longer.
-    async fn store_late(&self, mut unstored: Vec<Parcel>, mut failure: StorageError) {
-        for attempt in 0..LATE_ATTEMPTS {
-            let doubled = self.settings.late_storing_pause.checked_mul(1 << attempt);
-            let pause = doubled
-                .unwrap_or(LONGEST_LATE_PAUSE)
-                .min(LONGEST_LATE_PAUSE);
-            tracing::warn!(
-                error = %failure,
-                pictures = unstored.len(),
-                pause_ms = pause.as_millis(),
-                "no caller can be given these pictures: storing them is tried again"
-            );
-            tokio::time::sleep(pause).await;
-            for parcel in std::mem::take(&mut unstored) {
-                if let Err(error) = self.deliver(&parcel).await {
-                    failure = error;
-                    unstored.push(parcel);
-                }
-            }
-            if unstored.is_empty() {
-                return;
-            }
-        }
-        log_unheard(&failure);
+    async fn pause_before(&self, attempt: u32, pictures: usize, failure: &StorageError) {
+        let doubled = self.settings.late_storing_pause.checked_mul(1 << attempt);
+        let pause = doubled
+            .unwrap_or(LONGEST_LATE_PAUSE)
+            .min(LONGEST_LATE_PAUSE);
+        tracing::warn!(
+            error = %failure,
+            pictures,
+            pause_ms = pause.as_millis(),
+            "no caller can be given these pictures: storing them is tried again"
+        );
+        tokio::time::sleep(pause).await;
     }
 }
 
-fn log_unheard(error: &dyn std::error::Error) {
-    let cause = error.source().map(ToString::to_string);
-    tracing::error!(%error, cause, "a generation failed after its caller had gone");
+/// The caller has gone, or was told that the work goes on, so this is the place for outcomes
+/// that nobody else will log.
+pub(super) fn log_unheard(
+    outcome: &Result<FinishedOperation, OperationError>,
+    destination: Destination,
+) {
+    match outcome {
+        Ok(_) if destination == Destination::Caller => {
+            tracing::warn!("a picture that was not to be stored came after its caller had gone");
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::error!(%error, cause, "a generation failed after its caller had gone");
+        }
+    }
 }

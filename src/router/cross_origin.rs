@@ -23,14 +23,18 @@ pub(super) fn allow(router: Router, origins: &[String]) -> Router {
     };
     let layer = CorsLayer::new()
         .allow_origin(origins)
-        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
         .allow_headers([
             header::ACCEPT,
             header::CONTENT_TYPE,
+            header::HeaderName::from_static("idempotency-key"),
+            header::HeaderName::from_static("prefer"),
             header::HeaderName::from_static("x-functions-key"),
         ])
         .expose_headers([
             header::RETRY_AFTER,
+            header::HeaderName::from_static("operation-location"),
+            header::HeaderName::from_static("preference-applied"),
             header::HeaderName::from_static("x-request-id"),
             header::HeaderName::from_static("x-suggestion-source"),
         ])

@@ -3,12 +3,24 @@
 
 mod query;
 
-use super::{base_url::public_base_url, json_body, request_id::RequestId};
+use super::{
+    base_url::public_base_url,
+    caller::caller,
+    json_body,
+    operation_answer::{operation_location, set_operation_location},
+    request_id::RequestId,
+    request_key::request_key,
+};
 use crate::{
     app::App,
     error::ApiError,
-    images::{GpuSampleRequest, InvalidGpuSampleRequest, RequestFields, parse_gpu_sample_request},
-    operations::{Destination, FinishedImage, FinishedOperation, GenerateCommand},
+    images::{
+        DEFAULT_OUTPUT_KEY, GpuSampleRequest, InvalidGpuSampleRequest, RequestFields,
+        parse_gpu_sample_request,
+    },
+    operations::{
+        Destination, FinishedImage, FinishedOperation, GenerateCommand, Patience, RequestKey,
+    },
     picture_json::{PictureJson, PictureText},
 };
 use axum::{
@@ -18,11 +30,13 @@ use axum::{
     http::{
         HeaderMap,
         header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ORIGIN},
+        request::Parts,
     },
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
+use time::OffsetDateTime;
 
 const METHODS: &str = "GET, POST";
 
@@ -35,12 +49,12 @@ pub async fn handle_query(
     Extension(id): Extension<RequestId>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let headers = request.headers();
-    if is_for_foreign_page(headers, &app.cors_origins) {
+    let (parts, _) = request.into_parts();
+    if is_for_foreign_page(&parts.headers, &app.cors_origins) {
         return Err(ApiError::cross_site());
     }
-    let fields = query::parse_query(request.uri().query().unwrap_or_default())?;
-    generate(&app, &id, headers, RequestFields::Query(fields)).await
+    let fields = query::parse_query(parts.uri.query().unwrap_or_default())?;
+    generate(&app, &id, &parts, RequestFields::Query(fields)).await
 }
 
 /// Answers a POST, whose fields are in a JSON body.
@@ -61,7 +75,7 @@ pub async fn handle_body(
         }
         fields => fields?,
     };
-    generate(&app, &id, &parts.headers, RequestFields::Json(fields)).await
+    generate(&app, &id, &parts, RequestFields::Json(fields)).await
 }
 
 /// Without this a HEAD would run, and pay for, what a GET does.
@@ -86,44 +100,62 @@ fn is_for_foreign_page(headers: &HeaderMap, cors_origins: &[String]) -> bool {
 }
 
 async fn generate(
-    app: &App,
+    app: &Arc<App>,
     id: &RequestId,
-    headers: &HeaderMap,
+    parts: &Parts,
     fields: RequestFields,
 ) -> Result<Response, ApiError> {
-    let mut request = parse_gpu_sample_request(fields)?;
+    let mut request = parse_gpu_sample_request(fields.clone())?;
     request.fill_in(&app.operations.rules(&request.image.options));
-    let GpuSampleRequest {
-        image,
-        is_saved,
-        warnings,
-    } = request;
-    let prompt = image.prompt.as_str().to_owned();
-    let command = GenerateCommand {
-        request: image,
-        request_id: id.as_str().to_owned(),
-        public_base_url: public_base_url(app, headers),
-        destination: match is_saved {
-            true => Destination::GalleryAndCaller,
-            false => Destination::Caller,
-        },
-    };
-    let mut finished = app.operations.generate(command).await?;
-    finished.warnings.splice(0..0, warnings);
+    let caller = caller(app, &parts.uri, &parts.headers, &parts.extensions);
+    let same = ("generate", &fields.into_json());
+    let key = request_key(app, id, &parts.headers, &caller, same)?;
+    let prompt = request.image.prompt.as_str().to_owned();
+    let base_url = public_base_url(app, &parts.headers);
+    let finished = app.operations.generate(command(request, id, key)).await;
+    let mut finished = finished
+        .map_err(|error| ApiError::from(error).located(|id| operation_location(id, &base_url)))?;
+    let operation = finished.operation.clone();
     let first = (!finished.images.is_empty()).then(|| finished.images.swap_remove(0));
     let image = first.ok_or_else(ApiError::internal)?;
-    let body = Body::new(answer_json(&prompt, image, finished, id));
+    let url = match &image.stored {
+        Some(stored) => {
+            let now = OffsetDateTime::now_utc();
+            Some(app.gallery.url(stored, now, &base_url)?)
+        }
+        None => None,
+    };
+    let body = Body::new(answer_json(&prompt, image, url, finished, id));
     let headers = [
         (CONTENT_TYPE, "application/json"),
         (CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, body).into_response())
+    let mut response = (headers, body).into_response();
+    set_operation_location(response.headers_mut(), operation.as_str(), &base_url);
+    Ok(response)
+}
+
+fn command(request: GpuSampleRequest, id: &RequestId, key: Option<RequestKey>) -> GenerateCommand {
+    GenerateCommand {
+        request: request.image,
+        warnings: request.warnings,
+        request_id: id.as_str().to_owned(),
+        destination: match request.is_saved {
+            true => Destination::GalleryAndCaller,
+            false => Destination::Caller,
+        },
+        output_key: DEFAULT_OUTPUT_KEY.to_owned(),
+        key,
+        repayment: request.retry_paid.into(),
+        patience: Patience::Request,
+    }
 }
 
 /// The sample's six fields, and ours beside them.
 fn answer_json(
     prompt: &str,
     image: FinishedImage,
+    url: Option<String>,
     finished: FinishedOperation,
     id: &RequestId,
 ) -> PictureText {
@@ -138,7 +170,7 @@ fn answer_json(
         "height": height,
         "provider": finished.provider,
         "model": finished.model,
-        "attemptCount": finished.attempts,
+        "operationId": finished.operation,
         "requestId": id.as_str(),
         "warnings": finished.warnings,
     });
@@ -150,10 +182,11 @@ fn answer_json(
     add("seed", image.seed.map(Value::from));
     add("usage", finished.usage);
     add("revisedPrompt", image.revised_prompt.map(Value::from));
-    if let Some(entry) = image.entry {
-        add("id", Some(entry.id.into()));
-        add("url", Some(entry.url.into()));
-        add("name", Some(entry.name.into()));
+    add("attemptCount", finished.attempts.map(Value::from));
+    add("url", url.map(Value::from));
+    if let Some(stored) = image.stored {
+        add("id", Some(stored.id().into()));
+        add("name", Some(stored.name.into()));
     }
     pictures.into_text(&json)
 }

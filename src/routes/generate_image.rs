@@ -1,33 +1,46 @@
-//! `POST /api/generateImage`: from a prompt to stored images.
+//! `POST /api/generateImage`: from a prompt to stored images. The answer is text, JSON, a stream
+//! of events, or at once the address of an operation.
 
-use super::{base_url::public_base_url, json_body::read_object, request_id::RequestId};
+mod delivery;
+mod events;
+
+use super::{
+    base_url::public_base_url,
+    caller::caller,
+    image_answer::{ImageAnswer, MESSAGE},
+    json_body::read_object,
+    operation_answer::{operation_answer, operation_location, set_operation_location},
+    request_id::RequestId,
+    request_key::request_key,
+};
 use crate::{
     app::App,
-    error::ApiError,
-    images::{AnswerOptions, ParsedRequest, ResponseFormat, parse_request},
-    operations::{Destination, FinishedImage, FinishedOperation, GenerateCommand},
-    picture_json::{PictureJson, PictureText},
+    error::{ApiError, IDEMPOTENCY_KEY},
+    images::{ParsedRequest, PartialImages, RETRY_PAID, ResponseFormat, parse_request},
+    operations::{CallersFields, Destination, GenerateCommand, Patience, Started},
 };
 use axum::{
     Extension,
     body::Body,
     extract::{Request, State},
     http::{
-        HeaderMap,
-        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
+        HeaderName, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
     },
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use delivery::Delivery;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// The original's answer, word for word.
-const MESSAGE: &str = "Image uploaded successfully";
+/// Says that a preference was heeded (RFC 7240).
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// Answers with the original's text, or with JSON for those who ask for it.
+/// Answers as the caller's `Accept` and `Prefer` ask for.
 ///
 /// # Errors
-/// 400, 413 and 415 for requests that cannot be read; what the provider and the store do.
+/// 400, 413 and 415 for requests that cannot be read; what operations, the provider and the
+/// store do.
 pub async fn handle(
     State(app): State<Arc<App>>,
     Extension(id): Extension<RequestId>,
@@ -35,125 +48,109 @@ pub async fn handle(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let fields = read_object(&parts.headers, body).await?;
-    let ParsedRequest {
-        image,
-        answer,
-        warnings,
-    } = parse_request(fields, app.max_images)?;
-    let wants_json = wants_json(&parts.headers);
-    let wants_bytes = wants_json && answer.response_format == ResponseFormat::B64Json;
-    let command = GenerateCommand {
-        request: image,
+    let delivery = Delivery::of(&parts.headers);
+    if delivery == Delivery::Events {
+        events::check_host(&app, &parts.headers)?;
+    }
+    let parsed = parse_request(fields.clone(), app.max_images)?;
+    let caller = caller(&app, &parts.uri, &parts.headers, &parts.extensions);
+    let request = ("generateImage", &fields);
+    let key = request_key(&app, &id, &parts.headers, &caller, request)?;
+    let answer = ImageAnswer {
+        output_key: parsed.answer.output_key.clone(),
         request_id: id.as_str().to_owned(),
         public_base_url: public_base_url(&app, &parts.headers),
-        destination: match wants_bytes {
-            true => Destination::GalleryAndCaller,
-            false => Destination::Gallery,
-        },
     };
-    let mut finished = app.operations.generate(command).await?;
-    if !wants_json {
-        return Ok(([(CACHE_CONTROL, "no-store")], MESSAGE).into_response());
+    let retries_paid = parsed.retry_paid;
+    let mut command = command(parsed, delivery, &answer);
+    if retries_paid && key.is_none() {
+        let warning = format!("{RETRY_PAID} is used with an {IDEMPOTENCY_KEY} only");
+        command.warnings.push(warning);
     }
-    finished.warnings.splice(0..0, warnings);
-    let body = Body::new(answer_json(finished, &answer, &id));
+    command.key = key;
+    let base_url = answer.public_base_url.clone();
+    let answered = match delivery {
+        Delivery::Operation => accept(&app, command, fields, &answer).await,
+        Delivery::Events => stream(&app, command, answer).await,
+        Delivery::Json | Delivery::Text => wait(&app, command, delivery, &answer).await,
+    };
+    answered.map_err(|error| error.located(|id| operation_location(id, &base_url)))
+}
+
+fn command(parsed: ParsedRequest, delivery: Delivery, answer: &ImageAnswer) -> GenerateCommand {
+    let wants_bytes = parsed.answer.response_format == ResponseFormat::B64Json;
+    let mut command = GenerateCommand::in_background(parsed, answer.request_id.clone());
+    match (delivery, wants_bytes) {
+        (Delivery::Operation, true) => command
+            .warnings
+            .push("an operation's result has addresses and no b64_json".to_owned()),
+        (Delivery::Json | Delivery::Events, true) => {
+            command.destination = Destination::GalleryAndCaller;
+        }
+        _ => {}
+    }
+    command.patience = match delivery {
+        Delivery::Operation => Patience::Background,
+        Delivery::Events => Patience::Stream,
+        Delivery::Json | Delivery::Text => Patience::Request,
+    };
+    command
+}
+
+/// 202, and where to ask.
+async fn accept(
+    app: &Arc<App>,
+    command: GenerateCommand,
+    fields: Map<String, Value>,
+    answer: &ImageAnswer,
+) -> Result<Response, ApiError> {
+    let fields = CallersFields(fields);
+    let operation = app.operations.submit(command, fields).await?;
+    let base_url = &answer.public_base_url;
+    let mut response = operation_answer(app, StatusCode::ACCEPTED, operation, base_url)?;
+    let applied = HeaderValue::from_static("respond-async");
+    response.headers_mut().insert(PREFERENCE_APPLIED, applied);
+    Ok(response)
+}
+
+/// The images as they come; what fails before the provider is asked is an answer like any other.
+async fn stream(
+    app: &Arc<App>,
+    command: GenerateCommand,
+    answer: ImageAnswer,
+) -> Result<Response, ApiError> {
+    let (partials, previews) = PartialImages::channel();
+    let started = app.operations.start(command, Some(partials)).await?;
+    let id = match &started {
+        Started::Running(operation) => operation.id().clone(),
+        Started::Repeated(finished) => finished.operation.clone(),
+    };
+    let base_url = answer.public_base_url.clone();
+    let body = events::body(app.clone(), started, previews, answer);
     let headers = [
-        (CONTENT_TYPE, "application/json"),
+        (CONTENT_TYPE, "text/event-stream"),
         (CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, body).into_response())
+    let mut response = (headers, body).into_response();
+    set_operation_location(response.headers_mut(), id.as_str(), &base_url);
+    Ok(response)
 }
 
-/// Only those who name JSON get it: front ends send `*/*` and expect the original's text.
-fn wants_json(headers: &HeaderMap) -> bool {
-    let accepts = headers.get_all(ACCEPT).iter();
-    accepts
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|list| list.split(','))
-        .any(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            let is_json = parts
-                .next()
-                .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-            let is_refused =
-                parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-            is_json && !is_refused
-        })
-}
-
-fn answer_json(
-    finished: FinishedOperation,
-    options: &AnswerOptions,
-    id: &RequestId,
-) -> PictureText {
-    let mut pictures = PictureJson::default();
-    let first = finished.images.first();
-    let first_size = first
-        .and_then(|image| image.entry.as_ref())
-        .and_then(|entry| entry.size.clone());
-    let mut object = json!({
-        "provider": finished.provider,
-        "model": finished.model,
-        "size": first_size,
-        "attemptCount": finished.attempts,
-        "requestId": id.as_str(),
-    });
-    if let Some(usage) = finished.usage {
-        object["usage"] = usage;
-    }
-    let images: Vec<Value> = finished
-        .images
-        .into_iter()
-        .map(|image| image_json(image, &mut pictures))
-        .collect();
-    pictures.into_text(&json!({
-        "message": MESSAGE,
-        options.output_key.as_str(): images,
-        "object": object,
-        "warnings": finished.warnings,
-    }))
-}
-
-fn image_json(image: FinishedImage, pictures: &mut PictureJson) -> Value {
-    let mut json = json!({});
-    if let Some(entry) = image.entry {
-        json = json!({
-            "id": entry.id,
-            "url": entry.url,
-            "name": entry.name,
-            "contentType": entry.content_type,
-            "sizeBytes": entry.size_bytes,
-        });
-    }
-    if let Some(revised_prompt) = image.revised_prompt {
-        json["revisedPrompt"] = revised_prompt.into();
-    }
-    if let Some(bytes) = image.bytes {
-        json["b64_json"] = pictures.add(bytes);
-    }
-    json
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(name: axum::http::HeaderName, value: &str) -> HeaderMap {
-        HeaderMap::from_iter([(name, value.parse().unwrap())])
-    }
-
-    #[test]
-    fn json_is_for_those_who_name_it() {
-        for (accept, expected) in [
-            ("*/*", false),
-            ("text/plain", false),
-            ("application/*", false),
-            ("application/json;q=0, */*", false),
-            ("application/json", true),
-            ("text/html, Application/JSON; charset=utf-8, */*", true),
-        ] {
-            assert_eq!(wants_json(&headers(ACCEPT, accept)), expected, "{accept}");
-        }
-        assert!(!wants_json(&HeaderMap::new()));
-    }
+/// The images when they are done.
+async fn wait(
+    app: &Arc<App>,
+    command: GenerateCommand,
+    delivery: Delivery,
+    answer: &ImageAnswer,
+) -> Result<Response, ApiError> {
+    let finished = app.operations.generate(command).await?;
+    let id = finished.operation.clone();
+    let (content_type, body) = match delivery {
+        Delivery::Json => ("application/json", Body::new(answer.text(app, finished)?)),
+        _ => ("text/plain; charset=utf-8", Body::from(MESSAGE)),
+    };
+    let headers = [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-store")];
+    let mut response = (headers, body).into_response();
+    set_operation_location(response.headers_mut(), id.as_str(), &answer.public_base_url);
+    Ok(response)
 }

@@ -6,7 +6,10 @@ const INVOCATION_ID: &str = "x-azure-functions-invocationid";
 
 /// An id that a caller can quote and the log knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(String);
+pub struct RequestId {
+    text: String,
+    is_invocation: bool,
+}
 
 impl RequestId {
     /// The last invocation id, since the host appends its own behind whatever a caller sent;
@@ -19,13 +22,22 @@ impl RequestId {
             .and_then(|value| value.rsplit(',').next())
             .map(str::trim)
             .filter(|id| is_id(id));
-        Self(id.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned))
+        Self {
+            is_invocation: id.is_some(),
+            text: id.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned),
+        }
     }
 
     /// As text of visible ASCII.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether it came with the request, as the Functions host's come.
+    #[must_use]
+    pub fn is_invocation(&self) -> bool {
+        self.is_invocation
     }
 }
 

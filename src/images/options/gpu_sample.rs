@@ -2,7 +2,8 @@
 //! (<https://github.com/Azure-Samples/function-on-aca-gpu>), with bounds, and a few beside them.
 
 use super::{
-    ImageOptions, ImageRequest, ImageSize, InvalidOption, MAX_SEED, MODEL_RULE, WORD_RULE, as_u32,
+    ImageOptions, ImageRequest, ImageSize, InvalidOption, MAX_SEED, MODEL_RULE, RETRY_PAID,
+    WORD_RULE, as_u32,
     fields::{Fields, Writing, invalid},
     is_model, is_word,
 };
@@ -30,6 +31,22 @@ pub enum RequestFields {
     Query(BTreeMap<String, String>),
 }
 
+impl RequestFields {
+    /// As an object, with values as they were written.
+    #[must_use]
+    pub fn into_json(self) -> Map<String, Value> {
+        match self {
+            Self::Json(fields) => fields,
+            Self::Query(texts) => {
+                let texts = texts.into_iter();
+                texts
+                    .map(|(name, text)| (name, Value::String(text)))
+                    .collect()
+            }
+        }
+    }
+}
+
 /// A whole request.
 #[derive(Debug, Clone)]
 pub struct GpuSampleRequest {
@@ -37,6 +54,8 @@ pub struct GpuSampleRequest {
     pub image: ImageRequest,
     /// Whether the picture is to be stored.
     pub is_saved: bool,
+    /// Whether a picture that may be paid for already may be paid for again.
+    pub retry_paid: bool,
     /// Fields that nobody knows.
     pub warnings: Vec<String>,
 }
@@ -59,20 +78,18 @@ pub enum InvalidGpuSampleRequest {
 pub fn parse_gpu_sample_request(
     fields: RequestFields,
 ) -> Result<GpuSampleRequest, InvalidGpuSampleRequest> {
-    let mut fields = match fields {
-        RequestFields::Json(fields) => Fields::new(fields, Writing::Json),
-        RequestFields::Query(texts) => {
-            let texts = texts.into_iter();
-            let values = texts.map(|(name, text)| (name, Value::String(text)));
-            Fields::new(values.collect(), Writing::Text)
-        }
+    let writing = match fields {
+        RequestFields::Json(_) => Writing::Json,
+        RequestFields::Query(_) => Writing::Text,
     };
+    let mut fields = Fields::new(fields.into_json(), writing);
     let prompt = parse_prompt(&mut fields)?;
     let options = parse_options(&mut fields)?;
     let is_saved = fields.boolean("save")?.unwrap_or(false);
     Ok(GpuSampleRequest {
         image: ImageRequest { prompt, options },
         is_saved,
+        retry_paid: fields.boolean(RETRY_PAID)?.unwrap_or(false),
         warnings: fields.unknown(),
     })
 }

@@ -1,0 +1,155 @@
+//! Who may pay under a key: the request that has it written down first, until that one ends
+//! without having cost anything.
+
+use super::{
+    Operations,
+    command::{GenerateCommand, Repayment},
+    id::OperationId,
+    key::RequestKey,
+    outcome::OperationError,
+    record::{Operation, Payment},
+    states::{KeyHolder, Seen, States},
+};
+use crate::storage::{ETag, StorageError};
+use time::OffsetDateTime;
+
+/// How often a key is asked for whose holder changes all the while.
+const ROUNDS: u32 = 10;
+
+/// What a request's key says about it.
+pub(super) enum Claim {
+    /// It is the first, or has no key: under this id it may begin.
+    Ours(ClaimedId),
+    /// This operation is the first one's.
+    First(Box<Operation>),
+}
+
+/// The id for an operation that is not written down yet. Dropped before that, it gives its key
+/// back: nothing was sent.
+pub(super) struct ClaimedId {
+    pub id: OperationId,
+    held_key: Option<HeldKey>,
+}
+
+struct HeldKey {
+    states: States,
+    key: RequestKey,
+    seen: ETag,
+}
+
+impl ClaimedId {
+    /// The operation is written down, and has the key.
+    pub fn keep(mut self) {
+        self.held_key = None;
+    }
+}
+
+impl Drop for ClaimedId {
+    fn drop(&mut self) {
+        let (Some(held), Ok(runtime)) =
+            (self.held_key.take(), tokio::runtime::Handle::try_current())
+        else {
+            return;
+        };
+        runtime.spawn(async move {
+            let HeldKey { states, key, seen } = held;
+            if let Err(error) = states.free_key(&key, seen).await {
+                tracing::warn!(%error, "an unused idempotency key could not be given back");
+            }
+        });
+    }
+}
+
+impl Operations {
+    /// Takes the command's key, or finds who has it.
+    ///
+    /// # Errors
+    /// [`OperationError::KeyReused`] when that is another request's.
+    pub(super) async fn claim(
+        self: &std::sync::Arc<Self>,
+        command: &GenerateCommand,
+    ) -> Result<Claim, OperationError> {
+        let id = OperationId::new(OffsetDateTime::now_utc());
+        let Some(key) = &command.key else {
+            return Ok(Claim::Ours(ClaimedId { id, held_key: None }));
+        };
+        let ours = |id: OperationId, seen| {
+            let held_key = Some(HeldKey {
+                states: self.states.clone(),
+                key: key.clone(),
+                seen,
+            });
+            Ok(Claim::Ours(ClaimedId { id, held_key }))
+        };
+        for _ in 0..ROUNDS {
+            let holder = KeyHolder::new(id.clone(), key);
+            match self.states.create_key(key, &holder).await {
+                Ok(seen) => return ours(id, seen),
+                Err(StorageError::AlreadyExists) => {}
+                Err(error) => return Err(OperationError::StateUnavailable(error)),
+            }
+            let found = self.states.read_key(key).await;
+            let Some(found) = found.map_err(OperationError::StateUnavailable)? else {
+                continue; // given back in between
+            };
+            let holder = match self
+                .next_holder(key, command.repayment, &found, id.clone())
+                .await?
+            {
+                NextHolder::Ours(holder) => holder,
+                NextHolder::First(first) => return Ok(Claim::First(first)),
+            };
+            match self.states.replace_key(key, &holder, &found.etag).await {
+                Ok(seen) => return ours(holder.operation, seen),
+                Err(StorageError::Changed) => {}
+                Err(error) => return Err(OperationError::StateUnavailable(error)),
+            }
+        }
+        Err(self.busy())
+    }
+
+    /// Who is to have a key that somebody has.
+    async fn next_holder(
+        self: &std::sync::Arc<Self>,
+        key: &RequestKey,
+        repayment: Repayment,
+        found: &Seen<KeyHolder>,
+        new_id: OperationId,
+    ) -> Result<NextHolder, OperationError> {
+        let anew = NextHolder::Ours(KeyHolder::new(new_id, key));
+        if found.age > self.settings.kept_for {
+            return Ok(anew);
+        }
+        let Some(holder) = &found.value else {
+            // What it was used for is not known, so it may have been paid for.
+            return match repayment {
+                Repayment::Allowed => Ok(anew),
+                Repayment::Refused => Err(OperationError::Unreadable),
+            };
+        };
+        let is_same_request = holder.body == key.body;
+        let Some(first) = self.look(&holder.operation).await? else {
+            // Its request waits for a place, or is lost. Both may go on under one id: only one
+            // of them will be able to write that operation down.
+            return match is_same_request {
+                true => Ok(NextHolder::Ours(KeyHolder::new(
+                    holder.operation.clone(),
+                    key,
+                ))),
+                false if found.age > self.settings.lease => Ok(anew),
+                false => Err(OperationError::KeyReused),
+            };
+        };
+        match (first.status.payment(), repayment) {
+            (Some(Payment::None), _) => Ok(anew),
+            _ if !is_same_request => Err(OperationError::KeyReused),
+            (Some(Payment::Possible), Repayment::Allowed) => Ok(anew),
+            _ => Ok(NextHolder::First(first.into())),
+        }
+    }
+}
+
+enum NextHolder {
+    Ours(KeyHolder),
+    First(Box<Operation>),
+}

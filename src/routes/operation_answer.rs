@@ -1,0 +1,78 @@
+//! An operation as its caller sees it: where it can be asked about, and what it has come to.
+
+use super::image_answer::ImageAnswer;
+use crate::{
+    app::App,
+    error::{ApiError, OPERATION_LOCATION},
+    operations::{ASK_AGAIN_AFTER, Operation, OperationStatus},
+    picture_json::PictureJson,
+};
+use axum::{
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    },
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+/// The absolute address of an operation.
+#[must_use]
+pub fn operation_location(id: &str, public_base_url: &str) -> String {
+    format!("{public_base_url}/api/operations/{id}")
+}
+
+/// An answer's header that says so.
+pub fn set_operation_location(headers: &mut HeaderMap, id: &str, public_base_url: &str) {
+    let location = operation_location(id, public_base_url);
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        headers.insert(OPERATION_LOCATION, location);
+    }
+}
+
+/// The operation with its result or its error, and when to ask again while it has neither.
+///
+/// # Errors
+/// What the store says when it cannot sign the images' addresses.
+pub fn operation_answer(
+    app: &App,
+    status: StatusCode,
+    operation: Operation,
+    public_base_url: &str,
+) -> Result<Response, ApiError> {
+    let created = operation.id.created_at().unix_timestamp();
+    let kept_for = i64::try_from(app.operations.kept_for().as_secs()).unwrap_or(i64::MAX);
+    let mut json = json!({
+        "id": operation.id,
+        "status": operation.status.name(),
+        "created": created,
+        "expires": created.saturating_add(kept_for),
+    });
+    let is_final = operation.status.is_final();
+    let id = operation.id.clone();
+    match operation.status {
+        OperationStatus::NotRunning | OperationStatus::Running => {}
+        OperationStatus::Succeeded { result } => {
+            let answer = ImageAnswer {
+                output_key: operation.output_key,
+                request_id: operation.request_id,
+                public_base_url: public_base_url.to_owned(),
+            };
+            json["result"] = answer.json(app, result, &mut PictureJson::default())?;
+        }
+        OperationStatus::Failed { error, .. } | OperationStatus::Canceled { error, .. } => {
+            json["error"] = error;
+        }
+    }
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    let mut response = (status, headers, json.to_string()).into_response();
+    set_operation_location(response.headers_mut(), id.as_str(), public_base_url);
+    if !is_final {
+        let seconds = ASK_AGAIN_AFTER.as_secs();
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    Ok(response)
+}
