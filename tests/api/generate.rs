@@ -52,8 +52,14 @@ async fn the_answer_has_the_samples_fields_and_ours_beside_them() {
             // ours
             "seed": 0, "provider": "demo", "model": "demo", "attemptCount": 1,
             "requestId": answer.header("x-request-id"), "warnings": [],
+            "operationId": body["operationId"],
         });
         assert_eq!(body, expected);
+        let location = answer.header("operation-location");
+        assert!(
+            location.ends_with(body["operationId"].as_str().unwrap()),
+            "{location}"
+        );
     }
     assert_nothing_is_stored(&service).await;
 }

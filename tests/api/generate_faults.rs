@@ -83,7 +83,7 @@ async fn a_paid_image_that_cannot_be_stored_comes_in_the_answer() {
     let bytes = picture::png(40, 30);
     upstream.always(upstream::Answer::image(bytes.clone()));
     let service = Service::over(&upstream, &[]).await;
-    std::fs::remove_dir_all(service.folder().join("incoming")).unwrap();
+    service.break_images();
     let problem = get(&service, "prompt=a&save=true").await;
     let problem = problem.assert_problem(502, "storage_error");
     assert_eq!(base64_decode(&problem["b64_json"]), bytes);

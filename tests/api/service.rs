@@ -109,6 +109,14 @@ impl Service {
         self.folder.path()
     }
 
+    /// Nothing can be stored in the folder any more but what the program remembers. Whoever runs
+    /// the tests may be root, so the images' folder is not locked but replaced.
+    pub fn break_images(&self) {
+        let images = self.folder().join("images");
+        std::fs::remove_dir_all(&images).unwrap();
+        std::fs::write(&images, "no folder").unwrap();
+    }
+
     /// Asks it to stop and waits until it has.
     pub async fn stop(&mut self) {
         drop(self.stop.take());

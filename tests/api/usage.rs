@@ -22,7 +22,7 @@ fn stored_metadata(service: &Service) -> Vec<Value> {
         }
     }
     let mut found = Vec::new();
-    collect(&service.folder().join("properties"), &mut found);
+    collect(&service.folder().join("properties/images"), &mut found);
     found
 }
 

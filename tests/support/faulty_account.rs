@@ -32,10 +32,14 @@ pub enum Step {
     Commit,
     /// Get Blob Properties.
     Look,
-    /// Create Container.
+    /// Create Container, of images.
     Container,
     /// List Blobs.
     List,
+    /// Put Blob of what the program remembers of operations.
+    State,
+    /// Get Blob of that.
+    StateRead,
 }
 
 /// What becomes of a request.
@@ -164,10 +168,15 @@ impl Drop for FaultyAccount {
 fn step_of(request: &Request) -> Option<Step> {
     let query = request.uri().query().unwrap_or_default();
     let asks = |pair: &str| query.split('&').any(|found| found == pair);
+    let path = request.uri().path();
+    let is_state = path.contains("/operations/") || path.contains("/keys/");
     match request.method().as_str() {
+        "PUT" if is_state => Some(Step::State),
+        "GET" if is_state => Some(Step::StateRead),
+        _ if is_state => None,
         "PUT" if asks("comp=block") => Some(Step::Block),
         "PUT" if asks("comp=blocklist") => Some(Step::Commit),
-        "PUT" if asks("restype=container") => Some(Step::Container),
+        "PUT" if asks("restype=container") => (!path.contains("state")).then_some(Step::Container),
         "PUT" => Some(Step::Blob),
         "HEAD" => Some(Step::Look),
         "GET" if asks("comp=list") => Some(Step::List),
