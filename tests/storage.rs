@@ -12,11 +12,17 @@ mod faulty_account;
 mod account;
 #[path = "storage/conformance.rs"]
 mod conformance;
+#[path = "storage/deleted.rs"]
+mod deleted;
 #[path = "storage/directory.rs"]
 mod directory;
 #[path = "storage/faults.rs"]
 mod faults;
+#[path = "storage/replaced.rs"]
+mod replaced;
 #[path = "storage/signatures.rs"]
 mod signatures;
 #[path = "storage/taken.rs"]
 mod taken;
+#[path = "storage/versions.rs"]
+mod versions;

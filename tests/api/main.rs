@@ -26,6 +26,7 @@ mod get_chatgpt_suggestion;
 mod get_images;
 mod health;
 mod hostile_prompts;
+mod one_process;
 mod option_rules;
 mod paid_work;
 mod paths;

@@ -18,9 +18,9 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
-fn program(settings: &[(&str, &str)]) -> Command {
+pub fn program(settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_visionary"));
     command
         .env_clear()
@@ -33,15 +33,15 @@ fn program(settings: &[(&str, &str)]) -> Command {
 }
 
 /// A program that has announced its address.
-struct Running {
+pub struct Running {
     child: Child,
-    base: String,
+    pub base: String,
     printed: Vec<String>,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Running {
-    async fn start(mut command: Command) -> Self {
+    pub async fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = tokio::time::timeout(PATIENCE, lines.next_line());
@@ -61,7 +61,7 @@ impl Running {
     }
 
     /// One that paints by `upstream` into `folder`.
-    async fn over(upstream: &Upstream, folder: &Path) -> Self {
+    pub async fn over(upstream: &Upstream, folder: &Path) -> Self {
         let base_url = upstream.base_url();
         let settings = [
             ("PORT", "0"),
@@ -72,7 +72,7 @@ impl Running {
     }
 
     /// Waits until it prints a line with `word` in it.
-    async fn prints(&mut self, word: &str) {
+    pub async fn prints(&mut self, word: &str) {
         while !self.printed.iter().any(|line| line.contains(word)) {
             let line = tokio::time::timeout(PATIENCE, self.lines.next_line());
             let line = line.await.unwrap().unwrap();
@@ -80,7 +80,7 @@ impl Running {
         }
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().unwrap().to_string();
         let sent = std::process::Command::new("kill")
             .args([name, &pid])
@@ -89,7 +89,7 @@ impl Running {
     }
 
     /// Waits for its end; returns its exit code and everything it printed.
-    async fn end(mut self) -> (Option<i32>, String) {
+    pub async fn end(mut self) -> (Option<i32>, String) {
         let rest = async {
             while let Ok(Some(line)) = self.lines.next_line().await {
                 self.printed.push(line);

@@ -12,8 +12,8 @@ use visionary::storage::{
 };
 
 /// A store with nothing in it; the folder goes with it.
-struct Fresh {
-    store: Arc<dyn BlobStore>,
+pub struct Fresh {
+    pub store: Arc<dyn BlobStore>,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -22,7 +22,7 @@ fn open(root: PathBuf) -> DirectoryStore {
     DirectoryStore::open(&DirectorySettings { root, lock_wait }).unwrap()
 }
 
-fn folder() -> Fresh {
+pub fn folder() -> Fresh {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("made if missing");
     let store = open(root);
@@ -32,7 +32,7 @@ fn folder() -> Fresh {
     }
 }
 
-fn account() -> Fresh {
+pub fn account() -> Fresh {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let settings = AzureSettings {
         account: azurite::ACCOUNT.to_owned(),
@@ -67,6 +67,8 @@ macro_rules! conformance {
     };
 }
 
+pub(crate) use conformance;
+
 conformance!(
     what_is_put_can_be_got_and_listed,
     a_taken_name_is_refused_or_replaced_as_asked,
@@ -81,7 +83,7 @@ conformance!(
     large_and_empty_blobs_come_back_whole,
 );
 
-fn blob(content: &str) -> NewBlob {
+pub fn blob(content: &str) -> NewBlob {
     NewBlob {
         bytes: Bytes::copy_from_slice(content.as_bytes()),
         content_type: "image/png".to_owned(),

@@ -6,10 +6,10 @@ use crate::account::{blob, cause, content};
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use visionary::storage::{
-    BlobStore, Container, ETag, ListQuery, PutMode, StorageError,
+    BlobStore, Container, DeleteMode, ETag, ListQuery, PutMode, StorageError,
     directory::{DirectorySettings, DirectoryStore},
 };
 
@@ -148,4 +148,95 @@ async fn a_folder_that_is_back_takes_writes_again() {
     );
     fs::rename(&away, &folder.root).unwrap();
     folder.put(PutMode::Create).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_is_one_stores_at_a_time_and_free_when_its_last_clone_is_gone() {
+    let folder = Folder::new();
+    let clone = folder.store.clone();
+    drop(folder.store);
+    let error = open(&folder.root).unwrap_err();
+    assert!(
+        cause(&error).contains("another process uses this folder"),
+        "{error:?}"
+    );
+    let got = clone.get(Container::Images, NAME).await;
+    assert!(matches!(got, Err(StorageError::NotFound)), "{got:?}");
+    drop(clone);
+    open(&folder.root).unwrap();
+}
+
+#[test]
+fn a_store_waits_for_the_one_before_it() {
+    let folder = Folder::new();
+    let settings = DirectorySettings {
+        root: folder.root.clone(),
+        lock_wait: Duration::from_secs(60),
+    };
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let next = std::thread::spawn(move || {
+        sender.send(()).unwrap();
+        DirectoryStore::open(&settings)
+    });
+    receiver.recv().unwrap();
+    assert!(open(&folder.root).is_err());
+    drop(folder.store);
+    next.join().unwrap().unwrap();
+}
+
+/// A crash between the two leaves the new properties beside the old data: that is still the old
+/// version, and whoever has read it may replace it.
+#[tokio::test]
+async fn properties_without_their_data_are_no_version() {
+    let folder = Folder::new();
+    let version = folder.put(PutMode::Create).await.unwrap();
+    let properties = folder.root.join("properties/images").join(NAME);
+    let newer = r#"{"contentType":"text/plain","metadata":{"prompt":"newer"}}"#;
+    fs::write(format!("{}.json", properties.display()), newer).unwrap();
+    let got = folder.store.get(Container::Images, NAME).await.unwrap();
+    assert_eq!(got.etag, version);
+    assert!(got.bytes == content(NAME, 100_000));
+    let new = blob(content("new", 100));
+    let mode = PutMode::Replace(version);
+    let replaced = folder.store.put(Container::Images, NAME, new, mode).await;
+    let got = folder.store.get(Container::Images, NAME).await.unwrap();
+    assert_eq!(got.etag, replaced.unwrap());
+    assert_eq!(got.metadata, blob(got.bytes).metadata);
+}
+
+#[tokio::test]
+async fn a_deleted_blob_leaves_nothing_to_the_next_of_its_name() {
+    let folder = Folder::new();
+    folder.put(PutMode::Create).await.unwrap();
+    let deleted = folder
+        .store
+        .delete(Container::Images, NAME, DeleteMode::Any);
+    deleted.await.unwrap();
+    folder.assert_nothing_is_there("deleted").await;
+    for part in ["images", "properties/images"] {
+        let left = fs::read_dir(folder.root.join(part)).unwrap().count();
+        assert_eq!(left, 0, "{part}");
+    }
+    fs::create_dir_all(folder.root.join("images/gallery/1")).unwrap();
+    fs::write(folder.root.join("images").join(NAME), "foreign").unwrap();
+    let got = folder.store.get(Container::Images, NAME).await.unwrap();
+    assert!(got.metadata.is_empty());
+}
+
+#[tokio::test]
+async fn a_blob_is_as_old_as_its_file() {
+    let folder = Folder::new();
+    folder.put(PutMode::Create).await.unwrap();
+    let path = folder.root.join("images").join(NAME);
+    let file = fs::File::options().write(true).open(path).unwrap();
+    let hour = Duration::from_secs(3600);
+    for (written, expected) in [
+        (SystemTime::now() - hour, hour),
+        (SystemTime::now() + hour, Duration::ZERO), // the clock was set back
+    ] {
+        file.set_modified(written).unwrap();
+        let age = folder.store.get(Container::Images, NAME).await.unwrap().age;
+        assert!(age >= expected, "{age:?}");
+        assert!(age < expected + Duration::from_secs(60), "{age:?}");
+    }
 }

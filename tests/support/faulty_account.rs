@@ -19,7 +19,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
-use tokio::task::AbortHandle;
+use tokio::{sync::Notify, task::AbortHandle};
 
 /// A kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,8 +30,12 @@ pub enum Step {
     Block,
     /// Put Block List.
     Commit,
+    /// Get Blob.
+    Read,
     /// Get Blob Properties.
     Look,
+    /// Delete Blob.
+    Delete,
     /// Create Container, of images.
     Container,
     /// List Blobs.
@@ -55,6 +59,10 @@ pub enum Fault {
     Silent,
     /// The service does it, and takes its time.
     Slow(Duration),
+    /// The service does it when it is told to.
+    Held(Arc<Notify>),
+    /// The service does it, and says this with it.
+    Says(&'static str, String),
 }
 
 impl Fault {
@@ -139,6 +147,17 @@ impl FaultyAccount {
         self.locked().seen.get(&step).copied().unwrap_or_default()
     }
 
+    /// Waits until so many requests of this step have come.
+    pub async fn wait_for(&self, step: Step, count: usize) {
+        let seen = async {
+            while self.seen(step) < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(20), seen).await;
+        waited.unwrap_or_else(|_| panic!("no {count} requests of {step:?}"));
+    }
+
     /// How many scripted faults nothing has met yet.
     pub fn unmet(&self) -> usize {
         self.locked().next.values().map(VecDeque::len).sum()
@@ -180,6 +199,8 @@ fn step_of(request: &Request) -> Option<Step> {
         "PUT" => Some(Step::Blob),
         "HEAD" => Some(Step::Look),
         "GET" if asks("comp=list") => Some(Step::List),
+        "GET" => Some(Step::Read),
+        "DELETE" => Some(Step::Delete),
         _ => None,
     }
 }
@@ -206,6 +227,16 @@ async fn answer(client: reqwest::Client, request: Request, fault: Option<Fault>)
         Some(Fault::Slow(time)) => {
             tokio::time::sleep(time).await;
             pass_on(client, request).await
+        }
+        Some(Fault::Held(go)) => {
+            go.notified().await;
+            pass_on(client, request).await
+        }
+        Some(Fault::Says(name, value)) => {
+            let mut answer = pass_on(client, request).await;
+            let value = HeaderValue::from_str(&value).unwrap();
+            answer.headers_mut().insert(name, value);
+            answer
         }
     }
 }

@@ -35,27 +35,35 @@ impl FolderLock {
             .truncate(false)
             .write(true)
             .open(path)?;
-        let started = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if started.elapsed() < longest_wait => {
-                    std::thread::sleep(PAUSE);
-                }
-                Err(TryLockError::WouldBlock) => return Err(taken()),
-                Err(TryLockError::Error(error)) => {
-                    tracing::warn!(%error, "the storage folder cannot be locked: \
-                        see to it that no other process uses it");
-                    break;
-                }
-            }
-        }
+        lock(&file, longest_wait)?;
         let _file = Arc::new(file);
         Ok(Self { _file })
     }
 }
 
-fn taken() -> io::Error {
-    let message = "another process uses this folder; end it, or give this one a folder of its own";
-    io::Error::new(io::ErrorKind::WouldBlock, message)
+fn lock(file: &File, longest_wait: Duration) -> io::Result<()> {
+    let started = Instant::now();
+    let mut is_told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if started.elapsed() < longest_wait => {
+                if !is_told {
+                    tracing::info!("another process uses the storage folder: waiting for its end");
+                    is_told = true;
+                }
+                std::thread::sleep(PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let message = "another process uses this folder; \
+                    end it, or give this one a folder of its own";
+                return Err(io::Error::new(io::ErrorKind::WouldBlock, message));
+            }
+            Err(TryLockError::Error(error)) => {
+                tracing::warn!(%error, "the storage folder cannot be locked: \
+                    see to it that no other process uses it");
+                return Ok(());
+            }
+        }
+    }
 }
