@@ -28,6 +28,7 @@ mod health;
 mod hostile_prompts;
 mod option_rules;
 mod paid_work;
+mod partial_images;
 mod paths;
 mod process;
 mod retries;
