@@ -1,156 +1,27 @@
 //! Previews of pictures in the making, as the provider streams them.
 
-use crate::{
-    service::client,
-    upstream::{Answer, Gate, Upstream, picture},
-};
+mod canceled;
+mod maker;
+
+use crate::upstream::{Answer, Gate, picture};
 use bytes::Bytes;
-use futures_util::FutureExt;
-use serde_json::{Map, Value, json};
+use maker::{Maker, failure, request};
+use serde_json::json;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use visionary::{
     image_format::ImageFormat,
-    images::{
-        Generation, GenerationError, GenerationLimits, ImageRequest, PartialImage, PartialImages,
-        demo::DemoPainter,
-        generate_all,
-        memory::ImageMemory,
-        openai::{DownloadHosts, Downloads, OpenAiImageSettings, OpenAiImages},
-        parse_request,
-    },
-    openai::{Endpoint, OpenAiClient, OpenAiSettings, UpstreamError},
+    images::{PartialImages, demo::DemoPainter, generate_all, memory::ImageMemory},
+    openai::UpstreamError,
 };
 
-const CALLS: &str = "/images/generations";
-
 const MEBIBYTE: usize = 1024 * 1024;
-
-/// What a generation needs, held over from one to the next.
-struct Maker {
-    upstream: Upstream,
-    images: OpenAiImages,
-    memory: ImageMemory,
-    canceled: CancellationToken,
-}
-
-impl Maker {
-    async fn start() -> Self {
-        let upstream = Upstream::start().await;
-        Self {
-            images: images_at(&upstream, "gpt-image-2", Duration::ZERO),
-            upstream,
-            memory: ImageMemory::new(64),
-            canceled: CancellationToken::new(),
-        }
-    }
-
-    async fn generate(
-        &self,
-        options: &Value,
-        partials: Option<&PartialImages>,
-    ) -> Result<Generation, GenerationError> {
-        let memory = self.memory.share();
-        let limits = self.limits(&memory, partials);
-        generate_all(&self.images, &request(options), limits).await
-    }
-
-    /// With a reader that takes every preview in time.
-    async fn generate_watched(
-        &self,
-        options: &Value,
-    ) -> (Result<Generation, GenerationError>, Vec<PartialImage>) {
-        let (partials, receiver) = PartialImages::channel();
-        let generation = async {
-            let outcome = self.generate(options, Some(&partials)).await;
-            drop(partials);
-            outcome
-        };
-        tokio::join!(generation, all(receiver))
-    }
-
-    fn limits<'a>(
-        &'a self,
-        memory: &'a visionary::images::memory::MemoryShare,
-        partials: Option<&'a PartialImages>,
-    ) -> GenerationLimits<'a> {
-        let latest = tokio::time::Instant::now() + Duration::from_secs(60);
-        GenerationLimits {
-            deadline: latest,
-            latest,
-            max_retries: None,
-            memory,
-            partials,
-            canceled: &self.canceled,
-        }
-    }
-
-    fn sent(&self) -> Vec<Value> {
-        let requests = self.upstream.requests_to(CALLS);
-        requests.iter().map(|request| request.json()).collect()
-    }
-
-    /// Whether a picture of the usual size, 4 MiB, would fit.
-    fn has_room(&self) -> bool {
-        self.memory.wait_for_room().now_or_never().is_some()
-    }
-}
-
-fn images_at(upstream: &Upstream, model: &str, first_retry_delay: Duration) -> OpenAiImages {
-    let base_url: url::Url = upstream.base_url().parse().unwrap();
-    let settings = OpenAiSettings {
-        endpoint: Endpoint::OpenAi {
-            base_url: base_url.clone(),
-        },
-        api_key: None,
-        organization: None,
-        first_retry_delay,
-        error_body_timeout: Duration::from_secs(5),
-    };
-    let http = client();
-    let hosts = DownloadHosts::new(base_url, Vec::new());
-    let downloads = Downloads::new(hosts, http.clone(), reqwest::Client::builder()).unwrap();
-    let images = OpenAiImageSettings {
-        provider: "openai",
-        model: model.to_owned(),
-        timeout: None,
-        download_hosts: Vec::new(),
-    };
-    OpenAiImages::new(OpenAiClient::new(http, settings), images, downloads)
-}
-
-fn request(options: &Value) -> ImageRequest {
-    let mut fields: Map<String, Value> = options.as_object().unwrap().clone();
-    fields.insert("prompt".to_owned(), "a".into());
-    parse_request(fields, 10).unwrap().image
-}
-
-async fn all(mut previews: mpsc::Receiver<PartialImage>) -> Vec<PartialImage> {
-    let mut taken = Vec::new();
-    while let Some(preview) = previews.recv().await {
-        taken.push(preview);
-    }
-    taken
-}
-
-/// The provider's error of a generation that has no picture, and its attempts.
-#[track_caller]
-fn failure(outcome: Result<Generation, GenerationError>) -> (UpstreamError, u32) {
-    match outcome {
-        Err(GenerationError::Upstream {
-            error, attempts, ..
-        }) => (error, attempts),
-        other => panic!("{other:?}"),
-    }
-}
 
 #[tokio::test]
 async fn previews_come_while_the_picture_is_in_the_making() {
     let maker = Maker::start().await;
     let (preview, finished) = (picture::png(32, 32), picture::png(64, 64));
     let gate = Gate::closed();
-    let answer = Answer::image_stream(&[preview.clone()], finished.clone());
+    let answer = Answer::image_stream(std::slice::from_ref(&preview), finished.clone());
     let behind_preview = answer.length_of_events(1);
     maker
         .upstream
@@ -411,77 +282,4 @@ async fn a_stream_that_waits_for_its_picture_takes_hardly_any_memory() {
     assert!(maker.has_room());
     gate.open();
     assert!(generation.await.is_ok());
-}
-
-#[tokio::test]
-async fn a_canceled_call_is_not_sent_again() {
-    let upstream = Upstream::start().await;
-    let maker = Maker {
-        images: images_at(&upstream, "gpt-image-2", Duration::from_secs(8)),
-        upstream,
-        ..Maker::start().await
-    };
-    let gate = Gate::closed();
-    maker.upstream.always(Answer::server_error().held_by(&gate));
-    let options = json!({"n": 2});
-    let (outcome, ()) = tokio::join!(maker.generate(&options, None), async {
-        maker.upstream.wait_for_requests_to(CALLS, 1).await;
-        maker.canceled.cancel();
-        gate.open();
-    });
-    let (error, attempts) = failure(outcome);
-    assert!(
-        matches!(error, UpstreamError::ServerFault { .. }),
-        "{error:?}"
-    );
-    assert_eq!((attempts, maker.upstream.requests_to(CALLS).len()), (1, 1));
-}
-
-#[tokio::test]
-async fn a_canceled_wait_for_a_repetition_ends_at_once() {
-    let upstream = Upstream::start().await;
-    let maker = Maker {
-        images: images_at(&upstream, "gpt-image-2", Duration::from_secs(8)),
-        upstream,
-        ..Maker::start().await
-    };
-    let far = Answer::rate_limited().header("retry-after", "50");
-    maker.upstream.always(far);
-    let begun = Instant::now();
-    let options = json!({});
-    let mut generation = Box::pin(maker.generate(&options, None));
-    // Until the answer has been read and the wait begun.
-    let early = tokio::time::timeout(Duration::from_millis(500), &mut generation).await;
-    assert!(early.is_err(), "it waits");
-    maker.canceled.cancel();
-    let (error, attempts) = failure(generation.await);
-    assert!(
-        matches!(error, UpstreamError::RateLimited { .. }),
-        "{error:?}"
-    );
-    assert_eq!((attempts, maker.upstream.requests_to(CALLS).len()), (1, 1));
-    assert!(begun.elapsed() < Duration::from_secs(30));
-}
-
-#[tokio::test]
-async fn what_was_sent_before_it_was_canceled_goes_on_and_what_was_not_is_never_sent() {
-    let maker = Maker::start().await;
-    let gate = Gate::closed();
-    maker
-        .upstream
-        .push(Answer::image(picture::small_png()).held_by(&gate));
-    let options = json!({});
-    let (outcome, ()) = tokio::join!(maker.generate(&options, None), async {
-        maker.upstream.wait_for_requests_to(CALLS, 1).await;
-        maker.canceled.cancel();
-        gate.open();
-    });
-    assert_eq!(outcome.unwrap().images.len(), 1);
-    let late = maker.generate(&options, None).await;
-    assert!(matches!(late, Err(GenerationError::Canceled)), "{late:?}");
-    assert_eq!(maker.upstream.requests_to(CALLS).len(), 1);
-    let memory = maker.memory.share();
-    let limits = maker.limits(&memory, None);
-    let painted = generate_all(&DemoPainter::default(), &request(&options), limits).await;
-    assert!(matches!(painted, Err(GenerationError::Canceled)));
 }
