@@ -119,7 +119,7 @@ impl OpenAiClient {
                 .post(url.clone())
                 .headers(self.headers())
                 .header("content-type", "application/json")
-                .header("accept", "application/json")
+                .header("accept", reader.accepts())
                 .header(ACCEPT_ENCODING, PLAIN)
                 .body(body.clone());
             attempts += 1;

@@ -134,6 +134,30 @@ async fn a_broken_delivery_is_seen_as_broken() {
 }
 
 #[tokio::test]
+async fn a_healthy_upstream_streams_when_it_is_asked_to() {
+    let upstream = Upstream::start().await;
+    let body = json!({"prompt": "x", "stream": true, "partial_images": 2}).to_string();
+    let url = format!("{}/images/generations", upstream.base_url());
+    let response = client().post(url).body(body).send().await.unwrap();
+    let content_type = response.headers()["content-type"].to_str().unwrap();
+    assert!(content_type.starts_with("text/event-stream"));
+    let text = response.text().await.unwrap();
+    let names: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("event: "))
+        .collect();
+    let (preview, completed) = (
+        "image_generation.partial_image",
+        "image_generation.completed",
+    );
+    assert_eq!(names, [preview, preview, completed]);
+    let stream = Answer::image_stream(&[picture::small_png()], picture::small_png());
+    assert_eq!(stream.length_of_events(0), 0);
+    assert!(stream.body()[stream.length_of_events(1)..].starts_with(b"event: image_generation.c"));
+    assert_eq!(stream.length_of_events(2), stream.body().len());
+}
+
+#[tokio::test]
 async fn dripped_and_chunked_bodies_arrive_whole() {
     let upstream = Upstream::start().await;
     let url = format!("{}/images/generations", upstream.base_url());

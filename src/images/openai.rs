@@ -7,7 +7,8 @@ mod metered;
 
 use super::{
     CallUsage, DEFAULT_MAX_RETRIES, GeneratedImage, Generation, GenerationError, GenerationLimits,
-    ImageGenerator, ImageOptions, ImageRequest, inspect, memory::Reservation, rules::ModelRules,
+    ImageGenerator, ImageOptions, ImageRequest, inspect, memory::Reservation, previews_asked_for,
+    rules::ModelRules,
 };
 use crate::openai::{
     AfterTimeout, ApiCall, FailedCall, ModelEnd, OpenAiClient, SendPolicy, UpstreamAnswer,
@@ -16,7 +17,7 @@ use crate::openai::{
 use answer::{Answer, Picture};
 use async_trait::async_trait;
 use bytes::Bytes;
-use metered::MeteredReader;
+use metered::{MeteredReader, Previews};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -62,7 +63,7 @@ impl OpenAiImages {
         }
     }
 
-    fn body(&self, request: &ImageRequest, count: u8) -> Value {
+    fn body(&self, request: &ImageRequest, count: u8, previews: Option<u8>) -> Value {
         let rules = self.rules(&request.options);
         let used = rules.used(&request.options).into_iter();
         let mut body: Map<String, Value> =
@@ -75,6 +76,10 @@ impl OpenAiImages {
         }
         set("prompt", request.prompt.as_str().into());
         set("n", count.into());
+        if let Some(previews) = previews {
+            set("stream", true.into());
+            set("partial_images", previews.into());
+        }
         if rules.sends_response_format {
             // The bytes are needed in any case; an address would be a second, unpaid-for risk.
             set("response_format", "b64_json".into());
@@ -202,15 +207,21 @@ impl ImageGenerator for OpenAiImages {
     async fn generate(
         &self,
         request: &ImageRequest,
-        _first: u8,
+        first: u8,
         count: u8,
         limits: GenerationLimits<'_>,
     ) -> Result<Generation, GenerationError> {
         let model = self.model(&request.options);
         let policy = self.policy(&request.options, limits);
-        let body = self.body(request, count);
+        let rules = self.rules(&request.options);
+        let previews = previews_asked_for(&rules, &request.options, limits.partials);
+        let body = self.body(request, count, previews);
         let reader = MeteredReader {
             memory: limits.memory,
+            previews: previews.and(limits.partials).map(|reader| Previews {
+                reader,
+                image_index: first,
+            }),
         };
         let sent = self
             .client

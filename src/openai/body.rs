@@ -3,16 +3,25 @@
 
 use super::{UpstreamError, failure};
 use bytes::Bytes;
+use reqwest::header::CONTENT_TYPE;
 use std::future::Future;
 use tokio::time::Instant;
 
 /// A whole body that is longer is no answer of ours.
 const MAX_WHOLE_BYTES: usize = 4 * 1024 * 1024;
 
+/// The media type of server-sent events.
+const EVENT_STREAM: &str = "text/event-stream";
+
 /// Makes something of a successful answer's body.
 pub trait ReadAnswer: Sync {
     /// What it makes.
     type Output: Send;
+
+    /// The media types that it reads, for the request's `Accept`.
+    fn accepts(&self) -> &'static str {
+        "application/json"
+    }
 
     /// Reads the body to its end. An answer that broke off may be read again by another call.
     ///
@@ -45,6 +54,15 @@ impl AnswerBody {
     #[must_use]
     pub fn declared_length(&self) -> Option<u64> {
         self.response.content_length()
+    }
+
+    /// Whether the upstream says that it is an event stream.
+    #[must_use]
+    pub fn is_event_stream(&self) -> bool {
+        let named = self.response.headers().get(CONTENT_TYPE);
+        let named = named.and_then(|named| named.to_str().ok());
+        let essence = named.and_then(|named| named.split(';').next());
+        essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(EVENT_STREAM))
     }
 
     /// The next piece; `None` at the end.

@@ -29,6 +29,7 @@ mod hostile_prompts;
 mod one_process;
 mod option_rules;
 mod paid_work;
+mod partial_images;
 mod paths;
 mod process;
 mod retries;

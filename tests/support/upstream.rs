@@ -15,6 +15,8 @@ pub mod picture;
 mod request;
 #[path = "upstream/script.rs"]
 mod script;
+#[path = "upstream/stream.rs"]
+mod stream;
 #[path = "upstream/wire.rs"]
 mod wire;
 

@@ -4,11 +4,14 @@
 
 mod base64_text;
 mod scanner;
+mod stream;
 
 use crate::openai::UpstreamError;
 use scanner::{Decoded, Scanner};
 use serde::Deserialize;
 use serde_json::Value;
+
+pub use stream::{Preview, StreamReader};
 
 /// What an answer holds.
 #[derive(Debug)]

@@ -160,6 +160,11 @@ fn healthy_answer(route: &Route, request: &Request) -> Answer {
     match route {
         Route::Images => {
             let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            if body["stream"] == true {
+                let count = body["partial_images"].as_u64().unwrap_or(0);
+                let previews: Vec<_> = (0..count).map(|_| picture::small_png()).collect();
+                return Answer::image_stream(&previews, picture::small_png());
+            }
             let count = body["n"].as_u64().unwrap_or(1).max(1);
             Answer::images((0..count).map(|_| picture::small_png()))
         }
