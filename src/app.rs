@@ -102,8 +102,8 @@ pub struct App {
     pub public_base_url: Option<String>,
     /// Origins whose pages may call.
     pub cors_origins: Vec<String>,
-    /// Who started this process.
-    pub mode: Mode,
+    /// Whether the Functions host started this process and stands between it and every caller.
+    pub is_behind_host: bool,
     /// An event stream says something at least so often.
     pub event_heartbeat: Duration,
     summary: String,
@@ -144,7 +144,7 @@ impl App {
             max_images: config.max_images,
             public_base_url: config.public_base_url,
             cors_origins: config.cors_origins,
-            mode: config.mode,
+            is_behind_host: config.mode == Mode::Handler,
             event_heartbeat: config.event_heartbeat,
         })
     }

@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value};
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// Where an operation can be asked about, as Azure's own services say it
 /// (<https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#long-running-operations--jobs>).
@@ -24,11 +24,14 @@ pub const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-lo
 /// The code of a service whose settings are wrong.
 const MISCONFIGURED: &str = "misconfigured";
 
+/// The same in an answer's body.
+const LOCATION_FIELD: &str = "operationLocation";
+
 /// An answer that is no success.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
-    code: Cow<'static, str>,
+    code: Box<str>,
     /// The answer's sentence; it may quote the caller.
     detail: Box<str>,
     /// The log's sentence where that must be another: callers' texts are theirs.
@@ -37,8 +40,6 @@ pub struct ApiError {
     /// Those whose marks stand in `extra`.
     pictures: Option<Box<PictureJson>>,
     retry_after: Option<Duration>,
-    /// Where the operation can be asked about that this answer names.
-    operation_location: Option<Box<str>>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -52,7 +53,6 @@ impl ApiError {
             extra: Map::new(),
             pictures: None,
             retry_after: None,
-            operation_location: None,
             cause: None,
         }
     }
@@ -189,10 +189,12 @@ impl ApiError {
 
     /// Says where the operation can be asked about that the answer names, if it names one.
     #[must_use]
-    pub fn located(mut self, location_of: impl Fn(&str) -> String) -> Self {
+    pub fn located(self, location_of: impl Fn(&str) -> String) -> Self {
         let id = self.extra.get("operationId").and_then(Value::as_str);
-        self.operation_location = id.map(|id| location_of(id).into());
-        self
+        match id.map(location_of) {
+            Some(location) => self.with(LOCATION_FIELD, location),
+            None => self,
+        }
     }
 
     fn saying(mut self, detail: &str) -> Self {
@@ -232,7 +234,7 @@ impl ApiError {
         else {
             return error;
         };
-        (error.status, error.code, error.detail) = (status, code.to_owned().into(), detail.into());
+        (error.status, error.code, error.detail) = (status, code.into(), detail.into());
         // A provider's sentence may quote the caller.
         error.logged = Some(format!("a repeated failure: {code}").into());
         let fields = problem.as_object().into_iter().flatten();
@@ -281,7 +283,8 @@ impl ApiError {
     #[must_use]
     pub fn into_answer(self, request_id: &str) -> Response {
         let (status, retry_after) = (self.status, self.retry_after_seconds());
-        let location = self.operation_location.clone();
+        let location = self.extra.get(LOCATION_FIELD).and_then(Value::as_str);
+        let location = location.and_then(|location| HeaderValue::from_str(location).ok());
         let body = Body::new(self.into_text(request_id));
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
@@ -291,7 +294,7 @@ impl ApiError {
         if let Some(seconds) = retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
-        if let Some(Ok(location)) = location.map(|location| location.parse()) {
+        if let Some(location) = location {
             headers.insert(OPERATION_LOCATION, location);
         }
         response
@@ -310,7 +313,7 @@ impl ApiError {
         }
         let (status, code, cause) = (self.status.as_u16(), &*self.code, causes.join(": "));
         let sentence = self.logged.as_ref().unwrap_or(&self.detail);
-        if self.status.is_server_error() && self.code != MISCONFIGURED {
+        if self.status.is_server_error() && *self.code != *MISCONFIGURED {
             tracing::error!(status, code, cause, "{sentence}");
         } else {
             tracing::info!(status, code, cause, "{sentence}");

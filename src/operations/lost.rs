@@ -72,8 +72,9 @@ impl Operations {
         let waits = matches!(operation.status, OperationStatus::NotRunning);
         if waits && operation.owners_lost < MOST_OWNERS_LOST {
             let taken_up = operation.taken_up_by(self.instance);
-            // From here on this process is asked about it.
-            let entry = self.running.enter(&operation.id);
+            let Some(entry) = self.running.enter(&operation.id) else {
+                return Err(StorageError::Changed); // another task of this process is faster
+            };
             let version = self.states.replace(&taken_up, &seen.etag).await?;
             tracing::info!(operation = mark, "a lost operation is taken up");
             let states = &self.states;

@@ -34,6 +34,17 @@ pub struct FinishedOperation {
     pub warnings: Vec<String>,
 }
 
+impl FinishedOperation {
+    /// As it is written down: the pictures' memory is wanted by others.
+    pub(super) fn without_bytes(&self) -> Self {
+        let mut finished = self.clone();
+        for image in &mut finished.images {
+            image.bytes = None;
+        }
+        finished
+    }
+}
+
 /// One finished image.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

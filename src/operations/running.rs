@@ -3,7 +3,7 @@
 
 use super::id::OperationId;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio_util::sync::CancellationToken;
@@ -30,14 +30,18 @@ pub(super) struct Entry {
 }
 
 impl Running {
-    pub fn enter(&self, id: &OperationId) -> Entry {
-        let signals = Signals::default();
-        self.locked().insert(id.clone(), signals.clone());
-        Entry {
+    /// Takes the place of an operation, unless somebody in this process has it.
+    pub fn enter(&self, id: &OperationId) -> Option<Entry> {
+        let mut running = self.locked();
+        let hash_map::Entry::Vacant(vacant) = running.entry(id.clone()) else {
+            return None;
+        };
+        let signals = vacant.insert(Signals::default()).clone();
+        Some(Entry {
             running: self.clone(),
             id: id.clone(),
             signals,
-        }
+        })
     }
 
     pub fn find(&self, id: &OperationId) -> Option<Signals> {

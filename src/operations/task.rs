@@ -170,7 +170,7 @@ impl Operations {
         let in_time = tokio::time::timeout(self.settings.longest_settling, &mut settling);
         let is_settled = in_time.await.is_ok();
         if let Some(unheard) = hand_over(caller, outcome) {
-            log_unheard(&unheard, work.command.destination);
+            log_unheard(&unheard, &work.command);
         }
         if !is_settled {
             settling.await;
@@ -180,7 +180,7 @@ impl Operations {
     fn status_of(&self, outcome: &Outcome) -> OperationStatus {
         match outcome {
             Ok(finished) => OperationStatus::Succeeded {
-                result: finished.clone(),
+                result: finished.without_bytes(),
             },
             Err(error) => OperationStatus::Failed {
                 error: (self.describe)(error),

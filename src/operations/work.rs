@@ -207,7 +207,7 @@ impl Work {
     ) -> Result<FinishedOperation, OperationError> {
         let mut outcome = outcome;
         for attempt in 0..LATE_ATTEMPTS {
-            let (mut finished, unstored) = match outcome {
+            let (finished, unstored) = match outcome {
                 Err(OperationError::NotStored {
                     finished,
                     unstored,
@@ -219,10 +219,7 @@ impl Work {
                 other => return other,
             };
             // Their callers are gone, and the memory is wanted by others.
-            finished
-                .images
-                .iter_mut()
-                .for_each(|image| image.bytes = None);
+            let finished = finished.without_bytes();
             outcome = self.deliver_all(unstored, finished).await;
         }
         outcome
@@ -243,19 +240,24 @@ impl Work {
     }
 }
 
-/// The caller has gone, or was told that the work goes on, so this is the place for outcomes
-/// that nobody else will log.
+/// Nobody waits, so this is the place for outcomes that nobody else will log.
 pub(super) fn log_unheard(
     outcome: &Result<FinishedOperation, OperationError>,
-    destination: Destination,
+    command: &GenerateCommand,
 ) {
-    match outcome {
-        Ok(_) if destination == Destination::Caller => {
+    let error = match outcome {
+        Ok(_) if command.destination == Destination::Caller => {
             tracing::warn!("a picture that was not to be stored came after its caller had gone");
+            return;
         }
-        Ok(_) => {}
-        Err(error) => {
-            let cause = std::error::Error::source(error).map(ToString::to_string);
+        Ok(_) => return,
+        Err(error) => error,
+    };
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    match command.patience {
+        // Its caller will ask.
+        Patience::Background => tracing::info!(%error, cause, "an operation failed"),
+        Patience::Request | Patience::Stream => {
             tracing::error!(%error, cause, "a generation failed after its caller had gone");
         }
     }

@@ -1,6 +1,6 @@
 //! Who calls, as far as a request tells: so that one caller's idempotency keys are not another's.
 
-use crate::{app::App, config::Mode};
+use crate::app::App;
 use axum::{
     extract::ConnectInfo,
     http::{Extensions, HeaderMap, Uri},
@@ -36,14 +36,14 @@ pub fn caller(app: &App, uri: &Uri, headers: &HeaderMap, extensions: &Extensions
 /// Behind the Functions host every peer is the host, and the platform's front end has noted the
 /// caller last. Standing alone anybody can write that header, so it says nothing.
 fn address(app: &App, headers: &HeaderMap, extensions: &Extensions) -> String {
-    match app.mode {
-        Mode::Handler => {
+    match app.is_behind_host {
+        true => {
             let hops = headers.get_all("x-forwarded-for").iter();
             let hops = hops.filter_map(|value| value.to_str().ok());
             let last = hops.flat_map(|list| list.split(',')).next_back();
             last.map(without_port).unwrap_or_default().to_owned()
         }
-        Mode::Standalone => extensions
+        false => extensions
             .get::<ConnectInfo<SocketAddr>>()
             .map(|peer| peer.0.ip().to_string())
             .unwrap_or_default(),

@@ -4,7 +4,6 @@
 
 use crate::{
     app::App,
-    config::Mode,
     error::ApiError,
     event_stream::{Event, EventStream},
     images::PartialImage,
@@ -27,7 +26,7 @@ const PROXIED: &str = "x-ms-invocation-id";
 /// # Errors
 /// 406 with what can be asked for instead.
 pub(super) fn check_host(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
-    match app.mode == Mode::Handler && !headers.contains_key(PROXIED) {
+    match app.is_behind_host && !headers.contains_key(PROXIED) {
         true => Err(ApiError::no_event_stream()),
         false => Ok(()),
     }

@@ -1,0 +1,182 @@
+//! How an operation begins: its key, a place, and the record without which nothing is sent.
+
+use super::{
+    CallersFields, GenerateCommand, Operation, OperationError, OperationStatus, Operations,
+    claim::{Claim, ClaimedId},
+    outcome::FinishedOperation,
+    owner::Ownership,
+    places::{Admission, Place},
+    repeat::Repetition,
+    task::RunningOperation,
+};
+use crate::{
+    images::{PartialImages, check_request},
+    storage::StorageError,
+};
+use std::sync::Arc;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+/// What a request has started.
+pub enum Started {
+    /// Its own work.
+    Running(RunningOperation),
+    /// Nothing: its key's first request has the images.
+    Repeated(FinishedOperation),
+}
+
+impl Operations {
+    /// Generates and stores, and waits for it as long as the command's patience lasts. A caller
+    /// that goes away before the provider is asked cancels the work; after that it is finished
+    /// without them.
+    ///
+    /// # Errors
+    /// [`OperationError`].
+    pub async fn generate(
+        self: &Arc<Self>,
+        command: GenerateCommand,
+    ) -> Result<FinishedOperation, OperationError> {
+        match self.start(command, None).await? {
+            Started::Running(operation) => operation.outcome().await,
+            Started::Repeated(finished) => Ok(finished),
+        }
+    }
+
+    /// The same up to the moment when the provider is asked; previews go to `partials`.
+    ///
+    /// # Errors
+    /// [`OperationError`].
+    pub async fn start(
+        self: &Arc<Self>,
+        command: GenerateCommand,
+        partials: Option<PartialImages>,
+    ) -> Result<Started, OperationError> {
+        check_request(self.generator.as_ref(), &command.request)?;
+        let came_at = Instant::now();
+        let repetition = Repetition::of(&command, &self.settings);
+        let claimed = match self.claim(&command).await? {
+            Claim::Ours(claimed) => claimed,
+            Claim::First(first) => return self.repeat(&first.id, repetition).await,
+        };
+        let id = claimed.id.clone();
+        let place = self.places.take().await?;
+        // From here on nobody's leaving stops it: what is written down is done.
+        let begin = self
+            .clone()
+            .begin(claimed, place, command, partials, came_at);
+        let begun = self.tasks.spawn(begin.in_current_span()).await;
+        match begun.map_err(|_| OperationError::Crashed)?? {
+            Some(running) => Ok(Started::Running(running)),
+            None => self.repeat(&id, repetition).await,
+        }
+    }
+
+    /// Writes an operation down as sent and starts its work; `None` when another request with the
+    /// same key was faster.
+    async fn begin(
+        self: Arc<Self>,
+        claimed: ClaimedId,
+        place: Place,
+        command: GenerateCommand,
+        partials: Option<PartialImages>,
+        came_at: Instant,
+    ) -> Result<Option<RunningOperation>, OperationError> {
+        let waiting = self.new_operation(&claimed, &command, None);
+        let operation = waiting.sent(OffsetDateTime::now_utc());
+        let Some(ownership) = self.write_down(claimed, operation).await? else {
+            return Ok(None);
+        };
+        Ok(Some(
+            self.spawn(ownership, place, command, partials, came_at),
+        ))
+    }
+
+    /// Writes an operation down that nobody waits for, and has it done. A repetition gets the
+    /// first one's operation.
+    ///
+    /// # Errors
+    /// [`OperationError`]; then nothing was accepted.
+    pub async fn submit(
+        self: &Arc<Self>,
+        command: GenerateCommand,
+        fields: CallersFields,
+    ) -> Result<Operation, OperationError> {
+        check_request(self.generator.as_ref(), &command.request)?;
+        let claimed = match self.claim(&command).await? {
+            Claim::Ours(claimed) => claimed,
+            Claim::First(first) => return Ok(*first),
+        };
+        let admission = self.places.admit()?;
+        let accept = self.clone().accept(claimed, admission, command, fields);
+        let accepted = self.tasks.spawn(accept.in_current_span()).await;
+        accepted.map_err(|_| OperationError::Crashed)?
+    }
+
+    async fn accept(
+        self: Arc<Self>,
+        claimed: ClaimedId,
+        admission: Admission,
+        command: GenerateCommand,
+        fields: CallersFields,
+    ) -> Result<Operation, OperationError> {
+        let operation = self.new_operation(&claimed, &command, Some(fields));
+        match self.write_down(claimed, operation.clone()).await? {
+            Some(ownership) => {
+                self.spawn_queued(ownership, Some(admission), command);
+                Ok(operation)
+            }
+            None => self.look(&operation.id).await?.ok_or_else(|| self.busy()),
+        }
+    }
+
+    /// Writes a new operation down, which has its key from then on; `None` when another request
+    /// with the same key did.
+    async fn write_down(
+        &self,
+        claimed: ClaimedId,
+        operation: Operation,
+    ) -> Result<Option<Ownership>, OperationError> {
+        let Some(entry) = self.running.enter(&operation.id) else {
+            claimed.keep();
+            return Ok(None);
+        };
+        match self.states.create(&operation).await {
+            Ok(seen) => {
+                claimed.keep();
+                let (states, settings) = (&self.states, &self.settings);
+                Ok(Some(Ownership::new(
+                    states, operation, seen, entry, settings,
+                )))
+            }
+            Err(StorageError::AlreadyExists) => {
+                claimed.keep();
+                Ok(None)
+            }
+            Err(error) => Err(OperationError::StateUnavailable(error)),
+        }
+    }
+
+    fn new_operation(
+        &self,
+        claimed: &ClaimedId,
+        command: &GenerateCommand,
+        fields: Option<CallersFields>,
+    ) -> Operation {
+        let options = &command.request.options;
+        Operation {
+            id: claimed.id.clone(),
+            status: OperationStatus::NotRunning,
+            request_id: command.request_id.clone(),
+            output_key: command.output_key.clone(),
+            owner: Some(self.instance),
+            beats: 0,
+            owners_lost: 0,
+            provider: self.generator.provider().to_owned(),
+            model: self.generator.model(options),
+            wanted: options.n,
+            sent_at: None,
+            fields: fields.map(|fields| fields.0),
+        }
+    }
+}
