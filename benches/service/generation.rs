@@ -1,4 +1,4 @@
-//! What a generation costs beyond the upstream call and the store's write: both are also done
+//! What a generation costs beyond the upstream call and the store's writes: both are also done
 //! without the service, in the same run, and the difference is the service's own time.
 
 use bytes::Bytes;
@@ -33,12 +33,15 @@ impl Contest {
         self.caller.generate(&self.service_origin, number).await
     }
 
-    /// Reads the whole upstream answer without decoding it, and writes the picture.
+    /// Reads the whole upstream answer without decoding it, and writes the picture, and the
+    /// states around them that no service that loses nothing can do without.
     async fn baseline(self, number: usize) -> Result<(), Failure> {
         let prompt = format!("benchmark picture {number}");
         let body = json!({ "model": "gpt-image-2", "prompt": prompt, "n": 1 });
+        self.writer.write_state(number, "running").await?;
         self.caller.post(&self.upstream_url, &body).await?;
-        self.writer.write(self.picture).await
+        self.writer.write(self.picture.clone()).await?;
+        self.writer.write_state(number, "succeeded").await
     }
 }
 
@@ -162,7 +165,7 @@ fn print_times(contest: &Contest, runs: &[Run]) {
         "generation (an upstream that answers at once: {size_bytes} bytes of PNG as b64_json)"
     ));
     println!(
-        "  baseline: the upstream call, read whole and not decoded; then {}",
+        "  baseline: the upstream call, read whole and not decoded, and {}",
         contest.writer.description(size_bytes)
     );
     for (name, outcome) in &outcomes {

@@ -151,13 +151,46 @@ impl Containers {
 }
 
 impl BaselineWriter {
-    /// How the write is done, for the report.
+    /// How the writes are done, for the report.
     pub(crate) fn description(&self, size_bytes: usize) -> &'static str {
         match self {
-            BaselineWriter::Folder(_) => "the folder store's own put",
-            BaselineWriter::Azurite { .. } if size_bytes <= MOST_IN_ONE_REQUEST => "one Put Blob",
-            BaselineWriter::Azurite { .. } => "Put Block for each 4 MiB, Put Block List",
+            BaselineWriter::Folder(_) => "the folder store's own put; a state before and behind it",
+            BaselineWriter::Azurite { .. } if size_bytes <= MOST_IN_ONE_REQUEST => {
+                "one Put Blob; a state before and behind it"
+            }
+            BaselineWriter::Azurite { .. } => {
+                "Put Block for each 4 MiB, Put Block List; a state before and behind it"
+            }
         }
+    }
+
+    /// Writes a state of the length that an operation's has, as the service does twice for each
+    /// generation: before the upstream is asked, and at the end.
+    pub(crate) async fn write_state(&self, number: usize, step: &str) -> Result<(), Failure> {
+        const STATE_BYTES: usize = 700;
+        let bytes = Bytes::from(format!("{step:STATE_BYTES$}"));
+        match self {
+            BaselineWriter::Folder(store) => {
+                let name = format!("operations/{number:044}");
+                let blob = NewBlob {
+                    bytes,
+                    content_type: "application/json".to_owned(),
+                    metadata: Metadata::new(),
+                    write_id: uuid::Uuid::new_v4(),
+                };
+                let state = Container::State;
+                store.put(state, &name, blob, PutMode::Overwrite).await?;
+            }
+            BaselineWriter::Azurite {
+                caller,
+                container_url,
+                sas,
+            } => {
+                let url = format!("{container_url}/state-{number}?{sas}");
+                caller.put(&url, bytes).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes one picture under a new name so that it is durable.
