@@ -166,24 +166,6 @@ async fn a_folder_is_one_stores_at_a_time_and_free_when_its_last_clone_is_gone()
     open(&folder.root).unwrap();
 }
 
-#[test]
-fn a_store_waits_for_the_one_before_it() {
-    let folder = Folder::new();
-    let settings = DirectorySettings {
-        root: folder.root.clone(),
-        lock_wait: Duration::from_secs(60),
-    };
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let next = std::thread::spawn(move || {
-        sender.send(()).unwrap();
-        DirectoryStore::open(&settings)
-    });
-    receiver.recv().unwrap();
-    assert!(open(&folder.root).is_err());
-    drop(folder.store);
-    next.join().unwrap().unwrap();
-}
-
 /// A crash between the two leaves the new properties beside the old data: that is still the old
 /// version, and whoever has read it may replace it.
 #[tokio::test]

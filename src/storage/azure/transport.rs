@@ -3,9 +3,9 @@
 
 use async_trait::async_trait;
 use azure_core::{
-    Body, HttpClient, Method, Request, Response,
+    Body, HttpClient, Request, Response,
     error::{Error, ErrorKind, ResultExt},
-    headers::{DELETE_TYPE_PERMANENT, HeaderName, HeaderValue, Headers},
+    headers::{HeaderName, HeaderValue, Headers},
 };
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
@@ -41,12 +41,7 @@ impl HttpClient for SharedTransport {
         let response = outgoing.send().await.map_err(io_error)?;
         let status = azure_core::StatusCode::try_from(response.status().as_u16())
             .map_err(|_| Error::message(ErrorKind::DataConversion, "a status that HTTP lacks"))?;
-        let mut headers = copy_headers(response.headers());
-        // The crate cannot read a delete's answer without it, and Azurite has none.
-        let is_delete = *request.method() == Method::Delete;
-        if is_delete && headers.get_optional_str(&DELETE_TYPE_PERMANENT).is_none() {
-            headers.insert(DELETE_TYPE_PERMANENT, "false");
-        }
+        let headers = copy_headers(response.headers());
         let body: ByteStream = Box::pin(response.bytes_stream().map_err(io_error));
         Ok(Response::new(status, headers, body))
     }
