@@ -119,18 +119,21 @@ impl App {
         let (store, files) = open_store(&config.storage, &http)?;
         let (generator, suggestions) = open_provider(&config, &http)?;
         let gallery = Arc::new(Gallery::new(store.clone(), config.signatures.clone()));
+        let summary = summary(&config, generator.as_ref(), store.as_ref());
+        let operations = Arc::new(Operations::new(
+            generator.clone(),
+            gallery.clone(),
+            store,
+            config.operations,
+            error::describe,
+        ));
         Ok(Self {
-            summary: summary(&config, generator.as_ref(), store.as_ref()),
-            operations: Arc::new(Operations::new(
-                generator.clone(),
-                gallery.clone(),
-                store,
-                config.operations,
-                error::describe,
-            )),
+            summary,
+            operations: operations.clone(),
             health: Health::new(
                 generator,
                 gallery.clone(),
+                operations,
                 config.provider.models(),
                 HealthSettings {
                     memory: config.health_memory,

@@ -3,9 +3,12 @@
 
 mod ending;
 
-use crate::{gallery::Gallery, images::ImageGenerator, openai::UpstreamError};
+use crate::{
+    gallery::Gallery, images::ImageGenerator, openai::UpstreamError, operations::Operations,
+    storage::StorageError,
+};
 use ending::Watch;
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 use time::OffsetDateTime;
 use tokio::{sync::Mutex, time::Instant};
 
@@ -34,7 +37,7 @@ impl Default for HealthSettings {
 pub struct Check {
     /// `store` or `provider`.
     pub component: &'static str,
-    /// Which one it is: a provider's name.
+    /// Which one it is: `images`, `state`, a provider's name.
     pub name: String,
     /// What is wrong with it, as far as the public may know; `None`: nothing.
     pub problem: Option<&'static str>,
@@ -58,6 +61,7 @@ impl Health {
     pub fn new(
         generator: Arc<dyn ImageGenerator>,
         gallery: Arc<Gallery>,
+        operations: Arc<Operations>,
         models: Vec<ConfiguredModel>,
         settings: HealthSettings,
     ) -> Self {
@@ -65,6 +69,7 @@ impl Health {
             probe: Arc::new(Probe {
                 generator,
                 gallery,
+                operations,
                 models: Watch::new(models),
                 timeout: settings.probe_timeout,
             }),
@@ -107,29 +112,39 @@ impl Health {
 struct Probe {
     generator: Arc<dyn ImageGenerator>,
     gallery: Arc<Gallery>,
+    operations: Arc<Operations>,
     models: Watch,
     timeout: Duration,
 }
 
 impl Probe {
     async fn run(&self, now: OffsetDateTime) -> Vec<Check> {
-        let (store, provider) = tokio::join!(self.check_store(), self.check_provider(now));
-        vec![store, provider]
+        let (images, state, provider) = tokio::join!(
+            self.check_store("images", self.gallery.check()),
+            self.check_store("state", self.operations.check()),
+            self.check_provider(now)
+        );
+        vec![images, state, provider]
     }
 
-    async fn check_store(&self) -> Check {
-        let problem = match tokio::time::timeout(self.timeout, self.gallery.check()).await {
+    /// A container of the store: an account may open one and not the other.
+    async fn check_store(
+        &self,
+        name: &str,
+        check: impl Future<Output = Result<(), StorageError>>,
+    ) -> Check {
+        let problem = match tokio::time::timeout(self.timeout, check).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, cause, "the store is not ready");
+                tracing::warn!(%error, cause, name, "the store is not ready");
                 Some("the image store failed or refused")
             }
             Err(_) => Some("the image store did not answer in time"),
         };
         Check {
             component: "store",
-            name: "images".to_owned(),
+            name: name.to_owned(),
             problem,
             ending_models: Vec::new(),
         }

@@ -168,6 +168,14 @@ impl Operations {
         }
     }
 
+    /// Whether the state container answers: lists one blob at the most.
+    ///
+    /// # Errors
+    /// [`StorageError`] with the reason why not.
+    pub async fn check(&self) -> Result<(), StorageError> {
+        self.states.check().await
+    }
+
     /// Waits until all running work is done; what was not sent is left to whoever comes next.
     pub async fn finish(&self) {
         self.stopping.cancel();

@@ -18,7 +18,8 @@ impl Repetition {
         let by_host = command.key.as_ref().is_some_and(RequestKey::is_of_host);
         Self {
             longest_wait: match by_host {
-                true => command.patience.longest_wait(settings),
+                // A stream's head is not sent before, and the platform cuts what says nothing.
+                true => settings.longest_wait,
                 false => settings.longest_repeat_wait,
             },
             destination: command.destination,

@@ -66,6 +66,16 @@ impl States {
         self.store.sharing() == Sharing::ManyProcesses
     }
 
+    /// Whether the container can be read at all.
+    pub async fn check(&self) -> Result<(), StorageError> {
+        let query = ListQuery {
+            prefix: OPERATIONS.to_owned(),
+            max_results: Some(1),
+            ..ListQuery::default()
+        };
+        self.store.list(Container::State, &query).await.map(drop)
+    }
+
     /// Writes a new operation down.
     ///
     /// # Errors

@@ -33,7 +33,10 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("config", with(&[&CAPABILITIES, &VALUES])),
         ("telemetry", vec!["config"]),
         ("error", with(&[&CAPABILITIES, &VALUES])),
-        ("health", vec!["gallery", "images", "openai"]),
+        (
+            "health",
+            vec!["gallery", "images", "openai", "operations", "storage"],
+        ),
         (
             "operations",
             vec!["gallery", "images", "storage", "image_format"],
