@@ -11,10 +11,17 @@ use super::{
     states::{KeyHolder, Seen, States},
 };
 use crate::storage::{ETag, StorageError};
+use std::{sync::Arc, time::Duration};
 use time::OffsetDateTime;
 
-/// How often a key is asked for whose holder changes all the while.
-const ROUNDS: u32 = 10;
+/// How often a key is asked for whose holder changes all the while: of many requests that come
+/// at once with one key, each that takes it makes the others look again.
+const ROUNDS: u32 = 200;
+
+/// Pauses in between grow by this, up to [`LONGEST_PAUSE`].
+const PAUSE_STEP: Duration = Duration::from_millis(2);
+
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a request's key says about it.
 pub(super) enum Claim {
@@ -25,7 +32,8 @@ pub(super) enum Claim {
 }
 
 /// The id for an operation that is not written down yet. Dropped before that, it gives its key
-/// back: nothing was sent.
+/// back: nothing was sent. One that was taken from a request that is still waiting, or lost, keeps
+/// the key from being given back by that one, and does not give it back either.
 pub(super) struct ClaimedId {
     pub id: OperationId,
     held_key: Option<HeldKey>,
@@ -66,25 +74,24 @@ impl Operations {
     /// # Errors
     /// [`OperationError::KeyReused`] when that is another request's.
     pub(super) async fn claim(
-        self: &std::sync::Arc<Self>,
+        self: &Arc<Self>,
         command: &GenerateCommand,
     ) -> Result<Claim, OperationError> {
         let id = OperationId::new(OffsetDateTime::now_utc());
+        let ours = |id, held_key| Ok(Claim::Ours(ClaimedId { id, held_key }));
         let Some(key) = &command.key else {
-            return Ok(Claim::Ours(ClaimedId { id, held_key: None }));
+            return ours(id, None);
         };
-        let ours = |id: OperationId, seen| {
-            let held_key = Some(HeldKey {
-                states: self.states.clone(),
-                key: key.clone(),
-                seen,
-            });
-            Ok(Claim::Ours(ClaimedId { id, held_key }))
+        let held = |seen| HeldKey {
+            states: self.states.clone(),
+            key: key.clone(),
+            seen,
         };
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            tokio::time::sleep((PAUSE_STEP * round).min(LONGEST_PAUSE)).await;
             let holder = KeyHolder::new(id.clone(), key);
             match self.states.create_key(key, &holder).await {
-                Ok(seen) => return ours(id, seen),
+                Ok(seen) => return ours(id, Some(held(seen))),
                 Err(StorageError::AlreadyExists) => {}
                 Err(error) => return Err(OperationError::StateUnavailable(error)),
             }
@@ -100,7 +107,9 @@ impl Operations {
                 NextHolder::First(first) => return Ok(Claim::First(first)),
             };
             match self.states.replace_key(key, &holder, &found.etag).await {
-                Ok(seen) => return ours(holder.operation, seen),
+                // The first one may write the operation down yet, and then has to have its key.
+                Ok(_) if holder.operation != id => return ours(holder.operation, None),
+                Ok(seen) => return ours(id, Some(held(seen))),
                 Err(StorageError::Changed) => {}
                 Err(error) => return Err(OperationError::StateUnavailable(error)),
             }
@@ -110,7 +119,7 @@ impl Operations {
 
     /// Who is to have a key that somebody has.
     async fn next_holder(
-        self: &std::sync::Arc<Self>,
+        self: &Arc<Self>,
         key: &RequestKey,
         repayment: Repayment,
         found: &Seen<KeyHolder>,
