@@ -132,3 +132,18 @@ async fn a_repeated_failure_is_a_plain_answer_and_with_retry_paid_a_stream_again
     assert_eq!(rest.last().unwrap().name, "completed");
     assert_eq!(upstream.requests_to(CALLS).len(), 2);
 }
+
+/// The Functions host's id is a key behind that host alone: anybody can send such a header.
+#[tokio::test]
+async fn standing_alone_an_invocations_id_is_no_key() {
+    let upstream = Upstream::start().await;
+    let service = Service::over(&upstream, &[]).await;
+    let invocation = [("x-azure-functions-invocationid", "6e2f2f4e-2f0c")];
+    for _ in 0..2 {
+        let response = ask(&service, &json!({"prompt": "a"}), &invocation).await;
+        let last = Events::of(response).rest().await.pop().unwrap();
+        assert_eq!(last.name, "completed");
+        assert_eq!(last.data["object"]["requestId"], "6e2f2f4e-2f0c");
+    }
+    assert_eq!(upstream.requests_to(CALLS).len(), 2);
+}
