@@ -70,12 +70,16 @@ impl Events {
 
     /// The next event, whatever comments stand before it.
     pub async fn event(&mut self) -> Event {
-        loop {
-            match self.next().await.expect("the stream has ended") {
-                Piece::Comment => {}
-                Piece::Event(event) => return event,
+        let event = async {
+            loop {
+                match self.next().await.expect("the stream has ended") {
+                    Piece::Comment => {}
+                    Piece::Event(event) => return event,
+                }
             }
-        }
+        };
+        let event = tokio::time::timeout(PATIENCE, event).await;
+        event.expect("nothing comes but comments")
     }
 
     /// The next event, which has this name.

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 const MEBIBYTE: usize = 1024 * 1024;
 
+const MANY: usize = 12;
+
 #[tokio::test]
 async fn work_goes_on_for_a_caller_who_left_in_the_middle() {
     let (upstream, gate) = (Upstream::start().await, Gate::closed());
@@ -37,18 +39,29 @@ async fn work_goes_on_for_a_caller_who_left_in_the_middle() {
     assert_eq!(upstream.requests_to(CALLS).len(), 1);
 }
 
-/// All previews together do not fit into the memory, nor into the connection's buffers.
+/// All previews together fit neither into the memory nor into the connection's buffers.
 #[tokio::test]
-async fn a_slow_reader_gets_fewer_previews_and_the_image_all_the_same() {
-    let upstream = Upstream::start().await;
-    let large = picture::padded_png(64, 64, 3 * MEBIBYTE);
-    let previews = vec![large; 8];
-    let finished = picture::small_png();
-    upstream.push(Answer::image_stream(&previews, finished.clone()));
-    let settings = [("IMAGE_MEMORY_MB", "16")];
-    let service = Service::over(&upstream, &settings).await;
+async fn a_slow_reader_gets_fewer_previews_and_leaves_memory_to_others() {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    let previews = vec![picture::padded_png(64, 64, 2 * MEBIBYTE); MANY];
+    let answer = Answer::image_stream(&previews, picture::small_png());
+    let behind_previews = answer.length_of_events(MANY);
+    upstream.push(answer.paused_after(behind_previews, &gate));
+    let base_url = upstream.base_url();
+    let settings = [
+        ("OPENAI_BASE_URL", base_url.as_str()),
+        ("IMAGE_MEMORY_MB", "16"),
+    ];
+    let service = Service::start_with(&settings, |config| {
+        config.operations.longest_queue_time = Duration::from_secs(5);
+    })
+    .await;
     let mut events = stream(&service, &json!({"prompt": "a"})).await;
     let location = events.header("operation-location").to_owned();
+    gate.reached().await;
+    let beside = service.generate(&json!({"prompt": "beside it"})).await;
+    assert_eq!(beside.status, 200, "{}", beside.text());
+    gate.open();
     let ended = end_of(&service, location.rsplit('/').next().unwrap()).await;
     assert_eq!(ended["status"], "succeeded", "it waits for nobody");
     let mut rest = events.rest().await;
@@ -60,7 +73,7 @@ async fn a_slow_reader_gets_fewer_previews_and_the_image_all_the_same() {
         .iter()
         .map(|event| event.data["partialIndex"].as_u64().unwrap())
         .collect();
-    assert!((1..8).contains(&indexes.len()), "{indexes:?}");
+    assert!((1..MANY).contains(&indexes.len()), "{indexes:?}");
     assert!(indexes.is_sorted(), "{indexes:?}");
 }
 
