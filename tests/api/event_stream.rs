@@ -79,7 +79,10 @@ fn shape(value: &Value, path: &str) -> BTreeSet<String> {
 async fn the_head_and_a_comment_come_before_the_provider_answers() {
     let (upstream, gate) = (Upstream::start().await, Gate::closed());
     upstream.push(Answer::image_stream(&[], picture::small_png()).held_by(&gate));
-    let service = Service::over(&upstream, &[]).await;
+    let service = service_with(&upstream, |config| {
+        config.event_heartbeat = Duration::from_secs(3600);
+    })
+    .await;
     let mut events = stream(&service, &json!({"prompt": "a"})).await;
     assert_eq!(events.next().await, Some(Piece::Comment));
     assert_eq!(events.header("cache-control"), "no-store");
