@@ -8,12 +8,15 @@
     reason = "a failed set-up fails the test, and the settings of the tests come from the environment"
 )]
 
+#[path = "support/events.rs"]
+mod events;
 #[path = "support/upstream.rs"]
 mod upstream;
 
 mod host {
     mod console;
     mod double;
+    mod events;
     mod forward;
     mod front;
     mod functions_host;
@@ -21,7 +24,9 @@ mod host {
     mod lifecycle;
     mod load;
     mod memory;
+    mod operations;
     mod proxy;
     mod requests;
+    mod resent;
     mod spawn;
 }

@@ -5,6 +5,8 @@
 
 #[path = "../support/azurite.rs"]
 mod azurite;
+#[path = "../support/events.rs"]
+mod events;
 #[path = "../support/faulty_account.rs"]
 mod faulty_account;
 #[path = "../support/frontend.rs"]
@@ -16,6 +18,7 @@ mod account_faults;
 mod bounded_memory;
 mod broken_answers;
 mod downloads;
+mod event_stream;
 mod files;
 mod generate;
 mod generate_faults;

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::functions_host::{FunctionsHost, Mode, Options};
 use super::load;
 use super::spawn::State;
+use crate::upstream::Upstream;
 
 /// Long enough for a machine that builds beside the tests; no test waits for it to pass.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -107,6 +108,65 @@ impl Gallery {
             .unwrap();
         assert_eq!(response.status(), 200);
         json_of(response).await
+    }
+
+    pub async fn stop(self) {
+        self.host.stop().await;
+    }
+}
+
+/// A host around a provider that costs money, played by a double, and a folder store.
+pub struct Paid {
+    pub host: FunctionsHost,
+    pub upstream: Upstream,
+    pub client: reqwest::Client,
+    // Held for their lives: dropping them removes the folders.
+    _folders: (Package, TempDir),
+}
+
+impl Paid {
+    /// Where images are asked for.
+    pub const CALLS: &str = "/images/generations";
+
+    pub async fn start(mode: Mode) -> Self {
+        Self::start_with(mode, &[]).await
+    }
+
+    pub async fn start_with(mode: Mode, settings: &[(&'static str, &str)]) -> Self {
+        let (upstream, store, package) = (
+            Upstream::start().await,
+            TempDir::new().unwrap(),
+            Package::unpack(),
+        );
+        let options = Options::new(mode)
+            .setting("OPENAI_BASE_URL", upstream.base_url())
+            .setting("STORAGE_DIR", store.path().display());
+        let options = settings.iter().fold(options, |options, (name, value)| {
+            options.setting(name, value)
+        });
+        let host = FunctionsHost::start(package.root.path(), options);
+        Self {
+            host: host.await.unwrap(),
+            upstream,
+            client: client(),
+            _folders: (package, store),
+        }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.host.base_url)
+    }
+
+    /// A request for an image.
+    pub fn post(&self, body: &Value) -> reqwest::RequestBuilder {
+        let request = self.client.post(self.url("/api/generateImage"));
+        let request = request.header("content-type", "application/json");
+        request.body(body.to_string())
+    }
+
+    /// How often the provider was asked for images.
+    pub fn calls(&self) -> usize {
+        self.upstream.requests_to(Self::CALLS).len()
     }
 
     pub async fn stop(self) {

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::PATIENCE;
+
 /// One answer; the shapes of OpenAI and Azure are further constructors of it.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -49,6 +51,17 @@ impl Gate {
     /// Lets every answer through, now and later.
     pub fn open(&self) {
         self.0.send_replace(true);
+    }
+
+    /// Waits until an answer waits here: all that is to be sent before it has gone out.
+    pub async fn reached(&self) {
+        let reached = async {
+            while self.0.receiver_count() == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, reached).await;
+        waited.expect("no answer comes to the gate");
     }
 
     pub(super) async fn wait(&self) {
