@@ -214,11 +214,10 @@ impl Operations {
             }
             match self.running.find(id) {
                 // One that waits for a place tells nothing until it ends.
-                Some(signals) => {
-                    let ended = signals.ended.cancelled();
-                    drop(tokio::time::timeout_at(until, ended).await);
+                Some(signals) if !signals.canceled.is_cancelled() => {
+                    drop(tokio::time::timeout_at(until, signals.over()).await);
                 }
-                None => {
+                _ => {
                     let next_look = Instant::now() + self.settings.poll_pause;
                     tokio::time::sleep_until(next_look.min(until)).await;
                 }

@@ -38,6 +38,12 @@ struct HeldKey {
 }
 
 impl ClaimedId {
+    /// Another request may begin under this id, and has the key then: this one must not give it
+    /// back.
+    fn shared(id: OperationId) -> Self {
+        Self { id, held_key: None }
+    }
+
     /// The operation is written down, and has the key.
     pub fn keep(mut self) {
         self.held_key = None;
@@ -97,10 +103,12 @@ impl Operations {
                 .await?
             {
                 NextHolder::Ours(holder) => holder,
+                NextHolder::Shared(id) => return Ok(Claim::Ours(ClaimedId::shared(id))),
                 NextHolder::First(first) => return Ok(Claim::First(first)),
             };
             match self.states.replace_key(key, &holder, &found.etag).await {
-                Ok(seen) => return ours(holder.operation, seen),
+                Ok(seen) if holder.operation == id => return ours(id, seen),
+                Ok(_) => return Ok(Claim::Ours(ClaimedId::shared(holder.operation))),
                 Err(StorageError::Changed) => {}
                 Err(error) => return Err(OperationError::StateUnavailable(error)),
             }
@@ -132,10 +140,8 @@ impl Operations {
             // Its request waits for a place, or is lost. Both may go on under one id: only one
             // of them will be able to write that operation down.
             return match is_same_request {
-                true => Ok(NextHolder::Ours(KeyHolder::new(
-                    holder.operation.clone(),
-                    key,
-                ))),
+                true if holder.is_shared => Ok(NextHolder::Shared(holder.operation.clone())),
+                true => Ok(NextHolder::Ours(holder.shared())),
                 false if found.age > self.settings.lease => Ok(anew),
                 false => Err(OperationError::KeyReused),
             };
@@ -151,5 +157,7 @@ impl Operations {
 
 enum NextHolder {
     Ours(KeyHolder),
+    /// It is shared already, so there is nothing to write, and nobody to write against.
+    Shared(OperationId),
     First(Box<Operation>),
 }
