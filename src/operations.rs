@@ -115,17 +115,16 @@ impl Operations {
             if !goes_on || Instant::now() >= until {
                 return Ok(found);
             }
-            let change = async {
-                match self.running.find(id) {
-                    // One that waits for a place tells nothing until it ends.
-                    Some(signals) if !signals.canceled.is_cancelled() => tokio::select! {
-                        () = signals.ended.cancelled() => {}
-                        () = signals.canceled.cancelled() => {}
-                    },
-                    _ => tokio::time::sleep(self.settings.poll_pause).await,
+            match self.running.find(id) {
+                // One that waits for a place tells nothing until it ends.
+                Some(signals) if !signals.canceled.is_cancelled() => {
+                    drop(tokio::time::timeout_at(until, signals.over()).await);
                 }
-            };
-            drop(tokio::time::timeout_at(until, change).await);
+                _ => {
+                    let next_look = Instant::now() + self.settings.poll_pause;
+                    tokio::time::sleep_until(next_look.min(until)).await;
+                }
+            }
         }
     }
 

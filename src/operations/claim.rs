@@ -104,10 +104,11 @@ impl Operations {
                 .await?
             {
                 NextHolder::Ours(holder) => holder,
+                NextHolder::Shared(shared) => return ours(shared, None),
                 NextHolder::First(first) => return Ok(Claim::First(first)),
             };
             match self.states.replace_key(key, &holder, &found.etag).await {
-                // The first one may write the operation down yet, and then has to have its key.
+                // Another request may begin under this id, and has the key then.
                 Ok(_) if holder.operation != id => return ours(holder.operation, None),
                 Ok(seen) => return ours(id, Some(held(seen))),
                 Err(StorageError::Changed) => {}
@@ -141,10 +142,8 @@ impl Operations {
             // Its request waits for a place, or is lost. Both may go on under one id: only one
             // of them will be able to write that operation down.
             return match is_same_request {
-                true => Ok(NextHolder::Ours(KeyHolder::new(
-                    holder.operation.clone(),
-                    key,
-                ))),
+                true if holder.is_shared => Ok(NextHolder::Shared(holder.operation.clone())),
+                true => Ok(NextHolder::Ours(holder.shared())),
                 false if found.age > self.settings.lease => Ok(anew),
                 false => Err(OperationError::KeyReused),
             };
@@ -160,5 +159,7 @@ impl Operations {
 
 enum NextHolder {
     Ours(KeyHolder),
+    /// It is shared already, so there is nothing to write, and nobody to write against.
+    Shared(OperationId),
     First(Box<Operation>),
 }

@@ -15,8 +15,8 @@ use std::{sync::Arc, time::Duration};
 
 /// Images are looked for that were made so long after the provider was asked: the longest
 /// generation, late storing, and clocks that differ by minutes.
-const MADE_WITHIN: Duration = Duration::from_secs(3600);
-const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(300);
+const MADE_WITHIN: time::Duration = time::Duration::hours(1);
+const CLOCKS_DIFFER_BY: time::Duration = time::Duration::minutes(5);
 
 /// So often an operation is looked at that changes all the while.
 const ROUNDS: u32 = 10;
@@ -72,9 +72,7 @@ impl Operations {
         let waits = matches!(operation.status, OperationStatus::NotRunning);
         if waits && operation.owners_lost < MOST_OWNERS_LOST {
             let taken_up = operation.taken_up_by(self.instance);
-            let Some(entry) = self.running.enter(&operation.id) else {
-                return Err(StorageError::Changed); // another task of this process is faster
-            };
+            let entry = self.running.enter(&operation.id);
             let version = self.states.replace(&taken_up, &seen.etag).await?;
             tracing::info!(operation = mark, "a lost operation is taken up");
             let states = &self.states;
@@ -116,7 +114,9 @@ impl Operations {
         let Some(sent_at) = operation.sent_at else {
             return Ok(None);
         };
-        let made = (sent_at - CLOCKS_DIFFER_BY)..=(sent_at + MADE_WITHIN);
+        // Whatever the moment is: a clock that was wrong must not stop those who ask.
+        let since = sent_at.saturating_sub(CLOCKS_DIFFER_BY);
+        let made = since..=sent_at.saturating_add(MADE_WITHIN);
         let mark = operation.id.mark();
         let found = self.gallery.find_of_operation(&mark, made).await?;
         let images: Vec<FinishedImage> = found.into_iter().filter_map(found_image).collect();

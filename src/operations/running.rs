@@ -3,14 +3,22 @@
 
 use super::id::OperationId;
 use std::{
-    collections::{HashMap, hash_map},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio_util::sync::CancellationToken;
 
 /// The operations at work.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Running(Arc<Mutex<HashMap<OperationId, Signals>>>);
+pub(super) struct Running(Arc<Mutex<HashMap<OperationId, Shared>>>);
+
+/// Two requests with one key begin under one id, and two questions may take up one lost
+/// operation; the store lets one of them go on. The other's going must not hide that one.
+#[derive(Debug, Default)]
+struct Shared {
+    signals: Signals,
+    entries: usize,
+}
 
 /// What goes to and from the work on one operation.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +29,7 @@ pub(super) struct Signals {
     pub ended: CancellationToken,
 }
 
-/// An operation's place in the list, as long as its task lives.
+/// An operation's place in the list, as long as its task lives or is about to begin.
 #[derive(Debug)]
 pub(super) struct Entry {
     running: Running,
@@ -29,26 +37,36 @@ pub(super) struct Entry {
     signals: Signals,
 }
 
+impl Signals {
+    /// Until it has ended, or nobody wants it any more, which is an end too.
+    pub async fn over(&self) {
+        tokio::select! {
+            () = self.ended.cancelled() => {}
+            () = self.canceled.cancelled() => {}
+        }
+    }
+}
+
 impl Running {
-    /// Takes the place of an operation, unless somebody in this process has it.
-    pub fn enter(&self, id: &OperationId) -> Option<Entry> {
-        let mut running = self.locked();
-        let hash_map::Entry::Vacant(vacant) = running.entry(id.clone()) else {
-            return None;
-        };
-        let signals = vacant.insert(Signals::default()).clone();
-        Some(Entry {
+    pub fn enter(&self, id: &OperationId) -> Entry {
+        let mut locked = self.locked();
+        let shared = locked.entry(id.clone()).or_default();
+        shared.entries += 1;
+        let signals = shared.signals.clone();
+        drop(locked);
+        Entry {
             running: self.clone(),
             id: id.clone(),
             signals,
-        })
+        }
     }
 
     pub fn find(&self, id: &OperationId) -> Option<Signals> {
-        self.locked().get(id).cloned()
+        let locked = self.locked();
+        locked.get(id).map(|shared| shared.signals.clone())
     }
 
-    fn locked(&self) -> MutexGuard<'_, HashMap<OperationId, Signals>> {
+    fn locked(&self) -> MutexGuard<'_, HashMap<OperationId, Shared>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -61,7 +79,13 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.running.locked().remove(&self.id);
-        self.signals.ended.cancel();
+        let mut locked = self.running.locked();
+        if let Some(shared) = locked.get_mut(&self.id) {
+            shared.entries -= 1;
+            if shared.entries == 0 {
+                locked.remove(&self.id);
+                self.signals.ended.cancel();
+            }
+        }
     }
 }

@@ -137,10 +137,7 @@ impl Operations {
         claimed: ClaimedId,
         operation: Operation,
     ) -> Result<Option<Ownership>, OperationError> {
-        let Some(entry) = self.running.enter(&operation.id) else {
-            claimed.keep();
-            return Ok(None);
-        };
+        let entry = self.running.enter(&operation.id);
         match self.states.create(&operation).await {
             Ok(seen) => {
                 claimed.keep();

@@ -44,6 +44,10 @@ pub(super) struct KeyHolder {
     pub body: String,
     /// Another for each request that took it, so that each is another version of the blob.
     pub claim: Uuid,
+    /// Whether several requests may begin under the operation's id: none of them gives the key
+    /// back.
+    #[serde(default)]
+    pub is_shared: bool,
 }
 
 impl KeyHolder {
@@ -52,6 +56,16 @@ impl KeyHolder {
             operation,
             body: key.body.clone(),
             claim: Uuid::new_v4(),
+            is_shared: false,
+        }
+    }
+
+    /// The same, for one more request.
+    pub fn shared(&self) -> Self {
+        Self {
+            claim: Uuid::new_v4(),
+            is_shared: true,
+            ..self.clone()
         }
     }
 }

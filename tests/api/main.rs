@@ -30,6 +30,7 @@ mod get_images;
 mod health;
 mod hostile_prompts;
 mod one_process;
+mod operations;
 mod option_rules;
 mod paid_work;
 mod partial_images;

@@ -129,14 +129,45 @@ impl Service {
 
     /// Posts JSON to generateImage and asks for JSON.
     pub async fn generate(&self, body: &Value) -> Answer {
-        self.post(
-            body.to_string(),
-            &[
-                ("content-type", "application/json"),
-                ("accept", "application/json"),
-            ],
-        )
-        .await
+        self.generate_with(body, &[]).await
+    }
+
+    /// The same with further headers.
+    pub async fn generate_with(&self, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let json = [
+            ("content-type", "application/json"),
+            ("accept", "application/json"),
+        ];
+        self.post(body.to_string(), &[&json[..], headers].concat())
+            .await
+    }
+
+    /// Posts JSON to generateImage, and does not wait for its images.
+    pub async fn submit(&self, body: &Value) -> Answer {
+        self.generate_with(body, &[("prefer", "respond-async")])
+            .await
+    }
+
+    /// An operation as it stands.
+    pub async fn operation(&self, id: &str) -> Answer {
+        self.get(&format!("/api/operations/{id}")).await
+    }
+
+    /// An operation at its end.
+    pub async fn ended(&self, id: &str) -> Value {
+        let answer = self.get(&format!("/api/operations/{id}?wait=20")).await;
+        let text = answer.text();
+        assert_eq!(
+            (answer.status, answer.header("retry-after")),
+            (200, ""),
+            "{text}"
+        );
+        answer.json()
+    }
+
+    /// Says that an operation is not wanted any more.
+    pub async fn cancel(&self, id: &str) -> Answer {
+        Answer::of(client().delete(format!("{}/api/operations/{id}", self.base()))).await
     }
 
     /// Posts any body with any headers to generateImage.
@@ -179,6 +210,15 @@ impl Answer {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The operation that it names.
+    #[track_caller]
+    pub fn operation_id(&self) -> String {
+        let location = self.header("operation-location");
+        let id = location.rsplit_once("/api/operations/").map(|(_, id)| id);
+        id.unwrap_or_else(|| panic!("{} without an operation: {}", self.status, self.text()))
+            .to_owned()
     }
 
     /// Checks that it is a problem document of this status and code, as every error is.

@@ -63,6 +63,8 @@ pub enum Fault {
     Held(Arc<Notify>),
     /// The service does it, and says this with it.
     Says(&'static str, String),
+    /// The service does it, and its clock is so many seconds fast.
+    ClockIsOff(i64),
 }
 
 impl Fault {
@@ -238,6 +240,28 @@ async fn answer(client: reqwest::Client, request: Request, fault: Option<Fault>)
             answer.headers_mut().insert(name, value);
             answer
         }
+        Some(Fault::ClockIsOff(seconds_fast)) => {
+            let mut answer = pass_on(client, request).await;
+            set_clock(answer.headers_mut(), seconds_fast);
+            answer
+        }
+    }
+}
+
+/// Both moments of an answer are by the service's own clock.
+fn set_clock(headers: &mut HeaderMap, seconds_fast: i64) {
+    for name in ["date", "last-modified"] {
+        let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()) else {
+            continue;
+        };
+        let true_time = httpdate::parse_http_date(value).unwrap();
+        let shift = Duration::from_secs(seconds_fast.unsigned_abs());
+        let shown = match seconds_fast < 0 {
+            true => true_time - shift,
+            false => true_time + shift,
+        };
+        let value = HeaderValue::from_str(&httpdate::fmt_http_date(shown)).unwrap();
+        headers.insert(name, value);
     }
 }
 
