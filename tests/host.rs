@@ -8,6 +8,8 @@
     reason = "a failed set-up fails the test, and the settings of the tests come from the environment"
 )]
 
+#[path = "support/azurite.rs"]
+mod azurite;
 #[path = "support/upstream.rs"]
 mod upstream;
 
@@ -18,6 +20,7 @@ mod host {
     mod front;
     mod functions_host;
     mod harness;
+    mod killed;
     mod lifecycle;
     mod load;
     mod memory;

@@ -121,6 +121,10 @@ pub fn demo_settings(options: Options, store: &TempDir) -> Options {
 }
 
 pub fn client() -> reqwest::Client {
+    client_that_waits(DEADLINE)
+}
+
+pub fn client_that_waits(longest: Duration) -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Fails only when a provider is there already, which serves as well.
@@ -129,7 +133,7 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .tls_certs_only([])
-        .timeout(DEADLINE)
+        .timeout(longest)
         .no_proxy()
         .build()
         .unwrap()
