@@ -14,7 +14,7 @@ use super::two::{a_stopped_owner_corrects_the_verdict, two_race_for_what_a_third
 
 /// Pairs of containers at once, and kills over each.
 const PAIRS: usize = 2;
-const KILLS: u32 = 16;
+const KILLS: u32 = 24;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_process_loses_in_an_account_is_ended_by_others_and_paid_once() {
@@ -42,7 +42,7 @@ async fn kill_over_containers(pair: usize) -> Tally {
     let life = Life::over(&place, &provider).await;
     let unfinished = |(_, status): &(&String, &String)| *status != "succeeded";
     // Ids sort by time: when the last one is given up, they all are.
-    let (last, _) = statuses.iter().filter(unfinished).next_back().unwrap();
+    let (last, _) = statuses.iter().rfind(unfinished).unwrap();
     ended(&life, last).await;
     let mut settled = Vec::new();
     for killed in all_killed {

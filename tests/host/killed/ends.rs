@@ -131,7 +131,9 @@ pub async fn check(life: &Life, place: &Place, provider: &Provider, settled: &[S
     for one in settled {
         let calls = calls.get(&one.submission.prompt).copied().unwrap_or(0);
         assert!(calls <= 1, "paid {calls} times: {one}");
-        tally.add(one.check(&gallery, calls));
+        if let Some(phase) = one.check(&gallery, calls) {
+            tally.add(phase);
+        }
     }
     gallery.check_all_are_of(settled);
     place.check_properties();
@@ -140,12 +142,11 @@ pub async fn check(life: &Life, place: &Place, provider: &Provider, settled: &[S
 }
 
 impl Settled {
-    fn check(&self, gallery: &Gallery, calls: usize) -> Phase {
+    /// `None`: who has neither an answer nor a key was promised nothing.
+    fn check(&self, gallery: &Gallery, calls: usize) -> Option<Phase> {
+        let end = self.end.as_ref()?;
         let stored = gallery.of_prompt(&self.submission.prompt);
         let phase = self.phase(stored);
-        let Some(end) = &self.end else {
-            return phase; // to who has neither answer nor key nothing was promised
-        };
         gallery.check_has(end);
         let (wanted, found) = (self.submission.images(), end.images.len());
         assert_eq!(
@@ -167,7 +168,7 @@ impl Settled {
         if self.success_was_told {
             assert_eq!(found, wanted, "its caller has read of a success: {self}");
         }
-        phase
+        Some(phase)
     }
 
     /// In an account a sweep may have come before the look, and ended what was running.

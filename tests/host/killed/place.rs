@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -57,7 +57,15 @@ impl Place {
             Self::Folder(folder) => files_below(&folder.path().join(STATE))
                 .into_keys()
                 .collect(),
-            Self::Containers { .. } => self.listed().await.into_iter().collect(),
+            Self::Containers { .. } => self.listed(Container::State).await.into_iter().collect(),
+        }
+    }
+
+    /// How many images are there, finished or not.
+    pub async fn image_count(&self) -> usize {
+        match self {
+            Self::Folder(folder) => paths_below(&folder.path().join("images")).len(),
+            Self::Containers { .. } => self.listed(Container::Images).await.len(),
         }
     }
 
@@ -98,7 +106,7 @@ impl Place {
 
     async fn read_but(&self, known: &BTreeSet<String>) -> BTreeMap<String, Vec<u8>> {
         let (store, mut states) = (self.store(), BTreeMap::new());
-        for name in self.listed().await {
+        for name in self.listed(Container::State).await {
             if !known.contains(&name) {
                 let blob = store.get(Container::State, &name).await.unwrap();
                 states.insert(name, blob.bytes.to_vec());
@@ -107,11 +115,11 @@ impl Place {
         states
     }
 
-    async fn listed(&self) -> Vec<String> {
+    async fn listed(&self, container: Container) -> Vec<String> {
         let (store, mut query) = (self.store(), ListQuery::default());
         let mut names = Vec::new();
         loop {
-            let page = store.list(Container::State, &query).await.unwrap();
+            let page = store.list(container, &query).await.unwrap();
             names.extend(page.items.into_iter().map(|item| item.name));
             query.marker = page.next_marker;
             if query.marker.is_none() {
@@ -140,17 +148,22 @@ impl Place {
 
 /// Names relative to `root`, with `/`, and contents.
 fn files_below(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![root.to_path_buf()];
+    let named = paths_below(root).into_iter().map(|path| {
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+        (name.to_owned(), fs::read(&path).unwrap())
+    });
+    named.collect()
+}
+
+fn paths_below(root: &Path) -> Vec<PathBuf> {
+    let (mut files, mut folders) = (Vec::new(), vec![root.to_path_buf()]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
+            let entry = entry.unwrap();
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(entry.path()),
+                false => files.push(entry.path()),
             }
-            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
-            files.insert(name.to_owned(), fs::read(&path).unwrap());
         }
     }
     files

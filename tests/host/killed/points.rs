@@ -1,9 +1,11 @@
 //! The moments at which processes are killed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::life::{Life, SOON};
@@ -27,6 +29,8 @@ pub enum Point {
     Half(Duration),
     /// So long after the provider has gone on with the other half.
     Answered(Duration),
+    /// As soon as any picture is in the gallery.
+    Storing,
 }
 
 impl Point {
@@ -40,7 +44,8 @@ impl Point {
             1 => Self::Unread,
             2 => Self::Asked(even(index) / 4),
             3 => Self::Half(even(index) / 4),
-            4 | 5 => Self::Answered(even(index)),
+            4 => Self::Storing,
+            5 => Self::Answered(even(index)),
             _ => Self::After(finer(index)),
         };
         (0..count).map(point).collect()
@@ -49,7 +54,7 @@ impl Point {
     fn stage(self, gate: &Gate) -> Stage {
         match self {
             Self::After(_) => Stage::Whole,
-            Self::Half(_) | Self::Answered(_) => Stage::Half(gate.clone()),
+            Self::Half(_) | Self::Answered(_) | Self::Storing => Stage::Half(gate.clone()),
             Self::Queued | Self::Unread | Self::Asked(_) => Stage::Held(gate.clone()),
         }
     }
@@ -78,6 +83,7 @@ pub async fn kill_at(
     let gate = Gate::closed();
     provider.set_stage(point.stage(&gate));
     let (calls_before, known) = (provider.count(), place.state_names().await);
+    let images_before = place.image_count().await;
     // The system accepts connections for it, and nobody reads them.
     let deaf = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let life = match point {
@@ -101,6 +107,14 @@ pub async fn kill_at(
             gate.open();
             sleep(delay).await;
         }
+        Point::Storing => {
+            all_asked.await;
+            gate.open();
+            let started = Instant::now();
+            while place.image_count().await == images_before {
+                assert!(started.elapsed() < SOON, "no picture is stored");
+            }
+        }
         Point::Queued => written(place, &known, "notRunning", 1).await,
         Point::Unread => written(place, &known, "running", submissions.len()).await,
     }
@@ -116,6 +130,30 @@ pub async fn kill_at(
         });
     }
     Killed { point, requests }
+}
+
+/// A life that is asked for the ends of what the last one has lost, and is killed as well.
+pub async fn kill_while_asked(
+    place: &Place,
+    provider: &Provider,
+    killed: &mut Killed,
+    delay: Duration,
+) {
+    let life = Arc::new(Life::over(place, provider).await);
+    let mut questions = JoinSet::new();
+    for request in &killed.requests {
+        let (submission, seen) = (request.submission.clone(), request.seen.clone());
+        let life = life.clone();
+        questions.spawn(async move { submission.ask(&life, &seen).await });
+    }
+    sleep(delay).await;
+    life.signal("KILL");
+    questions.join_all().await;
+    let life = Arc::into_inner(life).expect("nobody asks any more");
+    life.kill().await;
+    for request in &mut killed.requests {
+        request.calls = provider.calls_for(&request.submission.prompt);
+    }
 }
 
 /// Waits until so many operations that are not known yet are written down in that status.

@@ -108,6 +108,19 @@ impl Submission {
         (response.status().as_u16(), operation_of(&response))
     }
 
+    /// Asks once in each way, of a process that may be gone before it answers.
+    pub async fn ask(&self, life: &Life, seen: &Seen) {
+        if let Some(id) = &seen.id {
+            let url = life.url(&format!("/api/operations/{id}"));
+            if let Ok(response) = life.client.get(url).send().await {
+                assert_eq!(response.status(), 200, "{self:?}");
+            }
+        }
+        if self.has_key() {
+            drop(self.send(life).await);
+        }
+    }
+
     /// Asks until it has ended: by the operation's id, and by the key as well. `None`: nobody
     /// ever heard that it was accepted, and there is no key to ask with.
     pub async fn end(&self, life: &Life, seen: &Seen) -> Option<End> {

@@ -8,13 +8,16 @@ use futures_util::future::join_all;
 use super::ends::{Phase, Settled, Tally, check, check_repayment, settle};
 use super::life::Life;
 use super::place::Place;
-use super::points::{Point, kill_at};
+use super::points::{Point, kill_at, kill_while_asked};
 use super::provider::Provider;
 use super::submission::{Kind, Submission, ended, look};
 
 /// Kills of processes over folders: so many folders at once, and so many kills over each.
 const FOLDERS: usize = 3;
-const KILLS: u32 = 24;
+const KILLS: u32 = 40;
+
+/// Behind each of so many kills the next process is killed, too, while it is asked for the ends.
+const KILLED_AGAIN: usize = 3;
 
 /// How many failures are paid for again.
 const REPAID: usize = 3;
@@ -51,8 +54,17 @@ async fn kill_over_one_folder(folder: usize) -> Tally {
     let mut settled = Vec::new();
     for (number, point) in Point::spread(KILLS, length).into_iter().enumerate() {
         let batch = Submission::batch(&format!("folder {folder} kill {number}"));
-        let killed = kill_at(point, &place, &provider, batch).await;
-        let statuses = place.statuses().await;
+        let mut killed = kill_at(point, &place, &provider, batch).await;
+        let mut statuses = place.statuses().await;
+        if number % KILLED_AGAIN == 0 {
+            let delay = length * u32::try_from(number).unwrap() / KILLS / 4;
+            kill_while_asked(&place, &provider, &mut killed, delay).await;
+            // What had been sent before is lost since then, whatever the second life made of it.
+            let was_sent = |status: &String| status != "notRunning";
+            let mut latest = place.statuses().await;
+            latest.extend(statuses.into_iter().filter(|(_, status)| was_sent(status)));
+            statuses = latest;
+        }
         let life = Life::over(&place, &provider).await;
         settled.extend(settle(&life, killed, &statuses).await);
         life.kill().await;
