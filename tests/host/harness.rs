@@ -61,8 +61,8 @@ pub struct Gallery {
     pub host: FunctionsHost,
     pub client: reqwest::Client,
     // Held for their lives: dropping them removes the folders.
-    pub package: Package,
-    pub store: TempDir,
+    _package: Package,
+    _store: TempDir,
 }
 
 impl Gallery {
@@ -76,8 +76,8 @@ impl Gallery {
         Self {
             host,
             client: client(),
-            package,
-            store,
+            _package: package,
+            _store: store,
         }
     }
 
@@ -114,7 +114,7 @@ impl Gallery {
     }
 }
 
-pub fn demo_settings(options: Options, store: &TempDir) -> Options {
+fn demo_settings(options: Options, store: &TempDir) -> Options {
     options
         .setting("IMAGE_PROVIDER", "demo")
         .setting("STORAGE_DIR", store.path().display())

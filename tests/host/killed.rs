@@ -4,7 +4,7 @@
 mod account;
 mod ends;
 mod life;
-mod place;
+pub mod place;
 mod points;
 mod provider;
 mod submission;

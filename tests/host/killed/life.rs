@@ -13,6 +13,9 @@ use super::provider::Provider;
 use crate::host::console::{Console, Stream};
 use crate::host::harness::{DEADLINE, Package, client_that_waits, signal, until};
 
+/// How long anything takes at the most that needs neither a lease nor a grace time to be over.
+pub const SOON: Duration = DEADLINE;
+
 /// Longer than any single answer takes that these tests wait for.
 const LONGEST_ANSWER: Duration = Duration::from_secs(150);
 
@@ -103,6 +106,3 @@ fn address(console: &Console) -> String {
     let (_, address) = line.unwrap().text.split_once("http://").unwrap();
     format!("http://{}", address.split(": ").next().unwrap())
 }
-
-/// Tests of one binary end together, so the deadline of the harness is enough for a quick end.
-pub const SOON: Duration = DEADLINE;
