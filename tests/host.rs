@@ -8,6 +8,8 @@
     reason = "a failed set-up fails the test, and the settings of the tests come from the environment"
 )]
 
+#[path = "support/azurite.rs"]
+mod azurite;
 #[path = "support/events.rs"]
 mod events;
 #[path = "support/upstream.rs"]
@@ -21,6 +23,7 @@ mod host {
     mod front;
     mod functions_host;
     mod harness;
+    mod killed;
     mod lifecycle;
     mod load;
     mod memory;

@@ -62,8 +62,8 @@ pub struct Gallery {
     pub host: FunctionsHost,
     pub client: reqwest::Client,
     // Held for their lives: dropping them removes the folders.
-    pub package: Package,
-    pub store: TempDir,
+    _package: Package,
+    _store: TempDir,
 }
 
 impl Gallery {
@@ -77,8 +77,8 @@ impl Gallery {
         Self {
             host,
             client: client(),
-            package,
-            store,
+            _package: package,
+            _store: store,
         }
     }
 
@@ -174,13 +174,17 @@ impl Paid {
     }
 }
 
-pub fn demo_settings(options: Options, store: &TempDir) -> Options {
+fn demo_settings(options: Options, store: &TempDir) -> Options {
     options
         .setting("IMAGE_PROVIDER", "demo")
         .setting("STORAGE_DIR", store.path().display())
 }
 
 pub fn client() -> reqwest::Client {
+    client_that_waits(DEADLINE)
+}
+
+pub fn client_that_waits(longest: Duration) -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Fails only when a provider is there already, which serves as well.
@@ -189,7 +193,7 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .tls_certs_only([])
-        .timeout(DEADLINE)
+        .timeout(longest)
         .no_proxy()
         .build()
         .unwrap()

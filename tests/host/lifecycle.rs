@@ -9,9 +9,9 @@ use tokio::time::timeout;
 
 use super::functions_host::{FunctionsHost, Mode, Options};
 use super::harness::{
-    DEADLINE, Gallery, Package, client, demo_settings, in_both_modes, json_of,
-    ready_after_launches, signal, until,
+    DEADLINE, Gallery, Package, client, in_both_modes, json_of, ready_after_launches, signal, until,
 };
+use super::killed::place::Place;
 use super::spawn::State;
 
 in_both_modes!(
@@ -59,15 +59,24 @@ async fn a_killed_handler_comes_back_with_every_image(mode: Mode) {
     gallery.stop().await;
 }
 
+/// Over an account: a folder is one process's at a time.
 async fn two_instances_run_at_once(mode: Mode) {
-    let first = Gallery::start(mode).await;
-    let settings = demo_settings(Options::new(mode), &first.store);
-    let root = first.package.root.path();
-    let second = FunctionsHost::start(root, settings).await.unwrap();
-    assert_ne!(first.host.worker().port, second.worker().port);
-    first.generate("made by the first").await;
+    let (package, place) = (Package::unpack(), Place::new_containers());
+    let options = || {
+        let demo = Options::new(mode).setting("IMAGE_PROVIDER", "demo");
+        let settings = place.settings().into_iter();
+        settings.fold(demo, |options, (name, value)| options.setting(name, value))
+    };
+    let root = package.root.path();
+    let first = FunctionsHost::start(root, options()).await.unwrap();
+    let second = FunctionsHost::start(root, options()).await.unwrap();
+    assert_ne!(first.worker().port, second.worker().port);
+    let client = client();
+    let request = client.post(format!("{}/api/generateImage", first.base_url));
+    let made = request.body(r#"{"prompt":"made by the first"}"#).send();
+    assert_eq!(made.await.unwrap().status(), 200);
     let url = format!("{}/api/getImages", second.base_url);
-    let list = json_of(first.client.get(url).send().await.unwrap()).await;
+    let list = json_of(client.get(url).send().await.unwrap()).await;
     assert_eq!(list["imageUrls"][0]["prompt"], "made by the first");
     second.stop().await;
     first.stop().await;
