@@ -202,6 +202,7 @@ fn lasting_problem(json: &Value) -> Value {
     let fields = json.as_object_mut().unwrap();
     fields.remove("requestId");
     fields.remove("operationId");
+    fields.remove("operationLocation");
     json
 }
 
