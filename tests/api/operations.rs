@@ -25,7 +25,11 @@ use crate::{
     upstream::{self, Gate, Upstream, picture},
 };
 use serde_json::{Value, json};
-use std::{future::Future, path::PathBuf, time::Duration};
+use std::{
+    future::Future,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 use visionary::{
     config::{Config, Environment, StorageConfig},
     operations::OperationSettings,
@@ -238,6 +242,13 @@ fn unfinished(id: &str, status: &str, created: &Value) -> Value {
         "created": created,
         "expires": created.as_i64().unwrap() + 24 * 3600,
     })
+}
+
+/// Checks that a process has nothing to wait for any more: it would, for 25 s.
+async fn assert_stops_soon(service: &mut Service) {
+    let begun = Instant::now();
+    service.stop().await;
+    assert!(begun.elapsed() < Duration::from_secs(15), "it waits");
 }
 
 /// Checks an answer's headers that every operation has.

@@ -1,8 +1,8 @@
 //! `DELETE /api/operations/{id}`: what was not sent is not paid, and what was sent is kept.
 
 use super::{
-    CALLS, assert_open, assert_operation, found, fox, gallery_of, gallery_size, held_upstream,
-    quick_upstream, service, states, until,
+    CALLS, assert_open, assert_operation, assert_stops_soon, found, fox, gallery_of, gallery_size,
+    held_upstream, quick_upstream, service, states, until,
 };
 use crate::{
     service::Service,
@@ -96,7 +96,7 @@ async fn nothing_is_sent_again_after_a_cancel() {
     upstream.always(Answer::image(picture::small_png()));
     let canceled = service.cancel(&id).await.json();
     assert_eq!(canceled["status"], "canceled");
-    service.stop().await; // at once, since nothing waits any more
+    assert_stops_soon(&mut service).await;
     assert_eq!(upstream.requests_to(CALLS).len(), 1);
 }
 

@@ -1,7 +1,8 @@
 //! Several processes over one account: each tells, cancels and takes up the others' operations.
 
 use super::{
-    Account, CALLS, assert_open, found, fox, held_upstream, lasting, quick_upstream, record, until,
+    Account, CALLS, assert_open, assert_stops_soon, found, fox, held_upstream, lasting,
+    quick_upstream, record, until,
 };
 use crate::{
     service::Service,
@@ -130,7 +131,7 @@ async fn an_owner_notices_a_cancel_at_another_instance_and_sends_nothing_again()
     upstream.always(Answer::image(picture::small_png()));
     let canceled = other.cancel(&id).await.json();
     assert_eq!(canceled["status"], "canceled");
-    owner.stop().await; // long before the minute is over, for nothing waits any more
+    assert_stops_soon(&mut owner).await;
     assert_eq!(upstream.requests_to(CALLS).len(), 1);
     assert_eq!(other.operation(&id).await.json(), canceled);
 }
