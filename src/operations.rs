@@ -50,6 +50,9 @@ pub use work::Parcel;
 /// When a caller may ask again about work that goes on.
 pub const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
+/// So often an operation is looked at that changes all the while.
+const ROUNDS: u32 = 10;
+
 /// Writes a failure down as the problem document that a waiting caller would get: statuses and
 /// public sentences are not this room's.
 pub type DescribeFailure = fn(&OperationError) -> Value;
@@ -138,7 +141,7 @@ impl Operations {
         id: &OperationId,
     ) -> Result<Option<Operation>, OperationError> {
         let unavailable = OperationError::StateUnavailable;
-        loop {
+        for _ in 0..ROUNDS {
             let Some(seen) = self.states.read(id).await.map_err(unavailable)? else {
                 return Ok(None);
             };
@@ -165,6 +168,7 @@ impl Operations {
                 Err(error) => return Err(unavailable(error)),
             }
         }
+        Err(self.busy())
     }
 
     /// Whether the state container answers: lists one blob at the most.

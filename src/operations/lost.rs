@@ -3,7 +3,7 @@
 //! that it was interrupted.
 
 use super::{
-    Operations,
+    Operations, ROUNDS,
     id::OperationId,
     outcome::{FinishedImage, FinishedOperation, OperationError},
     owner::Ownership,
@@ -17,9 +17,6 @@ use std::{sync::Arc, time::Duration};
 /// generation, late storing, and clocks that differ by minutes.
 const MADE_WITHIN: time::Duration = time::Duration::hours(1);
 const CLOCKS_DIFFER_BY: time::Duration = time::Duration::minutes(5);
-
-/// So often an operation is looked at that changes all the while.
-const ROUNDS: u32 = 10;
 
 impl Operations {
     /// The operation as it stands; one that was lost is taken up or ended first.

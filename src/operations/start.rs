@@ -60,7 +60,17 @@ impl Operations {
             Claim::First(first) => return self.repeat(&first.id, repetition).await,
         };
         let id = claimed.id.clone();
-        let place = self.places.take().await?;
+        let is_repeatable = command.key.is_some();
+        let place = match self.places.take().await {
+            // The other request with this key may have begun meanwhile, and needs no other place.
+            Err(busy) if is_repeatable => {
+                return match self.look(&id).await? {
+                    Some(_) => self.repeat(&id, repetition).await,
+                    None => Err(busy),
+                };
+            }
+            place => place?,
+        };
         // From here on nobody's leaving stops it: what is written down is done.
         let begin = self
             .clone()

@@ -9,6 +9,7 @@ use crate::{
     service::{self, Service, client},
     upstream::{Answer, Gate, Upstream, picture},
 };
+use futures_util::future::{Either, select};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -245,6 +246,42 @@ async fn a_repetition_that_leaves_its_place_in_the_queue_does_not_free_the_first
     let first = first.await.unwrap();
     let again = generate(&service, &fox()).await;
     assert_eq!(again.operation_id(), first.operation_id());
+    assert_eq!(upstream.requests_to(CALLS).len(), 2, "paid once");
+}
+
+/// What it would get a place for is done by another request already.
+#[tokio::test]
+async fn a_repetition_that_finds_no_place_is_told_of_the_first_request_that_has_begun() {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    let other = Gate::closed();
+    upstream.push(Answer::image(picture::small_png()).held_by(&other));
+    upstream.always(Answer::image(picture::small_png()).held_by(&gate));
+    let service = service(&upstream, |operations| {
+        operations.max_concurrent = 1;
+        operations.longest_queue_time = Duration::from_secs(2);
+        operations.longest_repeat_wait = Duration::ZERO;
+    })
+    .await;
+    service.submit(&json!({"prompt": "in the way"})).await;
+    upstream.wait_for_requests_to(CALLS, 1).await;
+    let (first, repetition) = (caller(&service, &fox()), caller(&service, &fox()));
+    let key = states(&service, "keys", 1).await.remove(0);
+    let key = service.folder().join("state/keys").join(key);
+    found("the repetition's claim", || async {
+        service.get("/").await;
+        let claim = std::fs::read_to_string(&key).unwrap_or_default();
+        claim.contains("\"is_shared\":true").then_some(())
+    })
+    .await;
+    other.open();
+    upstream.wait_for_requests_to(CALLS, 2).await;
+    let (quick, slow) = match select(first, repetition).await {
+        Either::Left(ended) | Either::Right(ended) => ended,
+    };
+    quick.unwrap().assert_problem(409, "idempotency_key_in_use");
+    gate.open();
+    let slow = slow.await.unwrap();
+    assert_eq!(slow.status, 200, "{}", slow.text());
     assert_eq!(upstream.requests_to(CALLS).len(), 2, "paid once");
 }
 
