@@ -220,7 +220,7 @@ fn of_operation(error: &OperationError) -> ApiError {
         OperationError::StateUnavailable(_) => sentence(
             StatusCode::BAD_GATEWAY,
             "storage_error",
-            "the store of operations cannot be reached or failed",
+            "the store cannot be reached or failed; nothing was sent to the image provider",
         ),
         OperationError::KeyReused => sentence(
             StatusCode::UNPROCESSABLE_ENTITY,

@@ -223,6 +223,24 @@ async fn signs_of_life_that_fail_for_a_while_lose_nothing() {
 }
 
 #[tokio::test]
+async fn pictures_that_cannot_be_read_back_just_now_are_not_said_to_be_gone() {
+    let faulty = Faulty::start(|_| {}).await;
+    faulty.gate.open();
+    let body = json!({"prompt": "a red fox", "response_format": "b64_json"});
+    let first = faulty.service.generate_with(&body, &[KEY]).await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    faulty
+        .proxy
+        .always(Step::Read, Fault::refused(503, "ServerBusy"));
+    let again = faulty.service.generate_with(&body, &[KEY]).await;
+    again.assert_problem(502, "storage_error");
+    faulty.proxy.heal();
+    let healed = faulty.service.generate_with(&body, &[KEY]).await;
+    assert_eq!(healed.operation_id(), first.operation_id());
+    assert_eq!(faulty.calls(), 1);
+}
+
+#[tokio::test]
 async fn a_question_to_a_store_that_fails_is_told_so() {
     let faulty = Faulty::start(|_| {}).await;
     faulty.gate.open();
