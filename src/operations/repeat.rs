@@ -2,7 +2,7 @@
 
 use super::{
     ASK_AGAIN_AFTER, Destination, GenerateCommand, OperationError, OperationId, OperationSettings,
-    OperationStatus, Operations, RequestKey, outcome::FinishedOperation, start::Started,
+    OperationStatus, Operations, RequestKey, outcome::FinishedOperation,
 };
 use crate::storage::StorageError;
 use std::{sync::Arc, time::Duration};
@@ -34,13 +34,12 @@ impl Operations {
         self: &Arc<Self>,
         first: &OperationId,
         repetition: Repetition,
-    ) -> Result<Started, OperationError> {
+    ) -> Result<FinishedOperation, OperationError> {
         let found = self.wait(first, repetition.longest_wait).await?;
         let id = first.clone();
         match found.map(|found| found.status) {
             Some(OperationStatus::Succeeded { result }) => {
-                let finished = self.with_bytes(result, repetition.destination).await?;
-                Ok(Started::Repeated(finished))
+                self.with_bytes(result, repetition.destination).await
             }
             Some(
                 OperationStatus::Failed { error, .. } | OperationStatus::Canceled { error, .. },

@@ -1,7 +1,8 @@
 //! How an operation begins: its key, a place, and the record without which nothing is sent.
 
 use super::{
-    CallersFields, GenerateCommand, Operation, OperationError, OperationStatus, Operations,
+    CallersFields, GenerateCommand, Operation, OperationError, OperationId, OperationStatus,
+    Operations,
     claim::{Claim, ClaimedId},
     outcome::FinishedOperation,
     owner::Ownership,
@@ -55,9 +56,13 @@ impl Operations {
         check_request(self.generator.as_ref(), &command.request)?;
         let came_at = Instant::now();
         let repetition = Repetition::of(&command, &self.settings);
+        let repeated = async |first: &OperationId| {
+            let finished = self.repeat(first, repetition).await;
+            finished.map(Started::Repeated)
+        };
         let claimed = match self.claim(&command).await? {
             Claim::Ours(claimed) => claimed,
-            Claim::First(first) => return self.repeat(&first.id, repetition).await,
+            Claim::First(first) => return repeated(&first.id).await,
         };
         let id = claimed.id.clone();
         let is_repeatable = command.key.is_some();
@@ -65,7 +70,7 @@ impl Operations {
             // The other request with this key may have begun meanwhile, and needs no other place.
             Err(busy) if is_repeatable => {
                 return match self.look(&id).await? {
-                    Some(_) => self.repeat(&id, repetition).await,
+                    Some(_) => repeated(&id).await,
                     None => Err(busy),
                 };
             }
@@ -78,7 +83,7 @@ impl Operations {
         let begun = self.tasks.spawn(begin.in_current_span()).await;
         match begun.map_err(|_| OperationError::Crashed)?? {
             Some(running) => Ok(Started::Running(running)),
-            None => self.repeat(&id, repetition).await,
+            None => repeated(&id).await,
         }
     }
 
