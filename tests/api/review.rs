@@ -1,0 +1,91 @@
+//! Operations under faults of the store, of callers and of time, each at one step.
+
+#![allow(dead_code, unused_imports)] // each fault's commit adds its test
+
+use crate::{
+    azurite,
+    faulty_account::{Fault, FaultyAccount, Step},
+    service::{Answer, Service, client},
+    upstream::{self, Gate, Upstream, picture},
+};
+use serde_json::{Value, json};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{sync::Notify, task::JoinHandle};
+use visionary::config::ServiceConfig;
+
+const CALLS: &str = "/images/generations";
+const ASYNC: (&str, &str) = ("prefer", "respond-async");
+const KEY: (&str, &str) = ("idempotency-key", "the-same");
+const PASSES: Fault = Fault::Slow(Duration::ZERO);
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn busy_store() -> Fault {
+    Fault::refused(503, "ServerBusy")
+}
+
+/// A request on its way, whoever waits for it.
+fn send(service: &Service, body: &Value, headers: &[(&str, &str)]) -> JoinHandle<Answer> {
+    let mut request = client()
+        .post(format!("{}/api/generateImage", service.base()))
+        .header("content-type", "application/json")
+        .header("accept", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    tokio::spawn(Answer::of(request.body(body.to_string())))
+}
+
+async fn over_folder(upstream: &Upstream, change: impl FnOnce(&mut ServiceConfig)) -> Service {
+    let base_url = upstream.base_url();
+    Service::start_with(&[("OPENAI_BASE_URL", &base_url)], change).await
+}
+
+/// Services over one account with faults.
+struct Shared {
+    account: FaultyAccount,
+    upstream: Upstream,
+    images: String,
+    state: String,
+}
+
+impl Shared {
+    async fn new() -> Self {
+        let [images, state] = ["images", "state"].map(azurite::new_container);
+        Self {
+            account: FaultyAccount::start().await,
+            upstream: Upstream::start().await,
+            images,
+            state,
+        }
+    }
+
+    async fn service(&self, change: impl FnOnce(&mut ServiceConfig)) -> Service {
+        let (base_url, connection) = (self.upstream.base_url(), self.account.connection_string());
+        let settings = [
+            ("OPENAI_BASE_URL", base_url.as_str()),
+            ("AZURE_STORAGE_CONNECTION_STRING", &connection),
+            ("IMAGES_CONTAINER", &self.images),
+            ("STATE_CONTAINER", &self.state),
+        ];
+        let service = Service::start_with(&settings, change).await;
+        // The containers are there from now on.
+        let first = send(&service, &json!({"prompt": "first"}), &[]).await.unwrap();
+        assert_eq!(first.status, 200, "{}", first.text());
+        service
+    }
+
+    /// What the provider was asked since the services began.
+    fn calls(&self, prompt: &str) -> usize {
+        let calls = self.upstream.requests_to(CALLS);
+        let body = |call: &upstream::Request| String::from_utf8_lossy(&call.body).into_owned();
+        let calls = calls.iter().map(body);
+        calls.filter(|body| body.contains(&format!("\"{prompt}\""))).count()
+    }
+}
+
