@@ -89,3 +89,23 @@ impl Shared {
     }
 }
 
+/// What nobody knows is neither kept in memory nor written down, for however long it waits.
+#[tokio::test]
+async fn an_operation_keeps_only_what_it_needs() {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    upstream.always(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    let service = over_folder(&upstream, |config| config.operations.max_concurrent = 1).await;
+    let first = send(&service, &json!({"prompt": "a"}), &[]);
+    upstream.wait_for_requests_to(CALLS, 1).await;
+    let body = json!({"prompt": "b", "quality": "high", "junk": vec![0; 300_000]});
+    let queued = send(&service, &body, &[ASYNC]).await.unwrap();
+    let id = queued.json()["id"].as_str().unwrap().to_owned();
+    let file = service.folder().join("state/operations").join(&id);
+    let state: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!(state["fields"], json!({"prompt": "b", "quality": "high", "junk": null}));
+    gate.open();
+    assert_eq!(first.await.unwrap().status, 200);
+    let end = service.get(&format!("/api/operations/{id}?wait=10")).await.json();
+    let warnings = end["result"]["warnings"].to_string();
+    assert!(warnings.contains("junk"), "{end}");
+}
