@@ -4,8 +4,9 @@ use super::{
     CallersFields, GenerateCommand, Operation, OperationError, OperationStatus, Operations,
     claim::{Claim, ClaimedId},
     outcome::FinishedOperation,
-    owner::Ownership,
+    owner::{Ownership, take_back},
     places::{Admission, Place},
+    record::Payment,
     repeat::Repetition,
     task::RunningOperation,
 };
@@ -133,7 +134,7 @@ impl Operations {
     /// Writes a new operation down, which has its key from then on; `None` when another request
     /// with the same key did.
     async fn write_down(
-        &self,
+        self: &Arc<Self>,
         claimed: ClaimedId,
         operation: Operation,
     ) -> Result<Option<Ownership>, OperationError> {
@@ -153,7 +154,21 @@ impl Operations {
                 claimed.keep();
                 Ok(None)
             }
-            Err(error) => Err(OperationError::StateUnavailable(error)),
+            Err(error) => {
+                // It may be there all the same. Its caller is told that nothing was begun, so
+                // nobody may find it and begin; until that is sure it keeps its key.
+                claimed.keep();
+                let error = OperationError::StateUnavailable(error);
+                let never_begun = OperationStatus::Failed {
+                    error: (self.describe)(&error),
+                    payment: Payment::None,
+                    is_verdict: false,
+                };
+                let (states, settings) = (self.states.clone(), self.settings);
+                let take_back = take_back(states, operation, never_begun, entry, settings);
+                self.tasks.spawn(take_back.in_current_span());
+                Err(error)
+            }
         }
     }
 

@@ -109,3 +109,24 @@ async fn an_operation_keeps_only_what_it_needs() {
     let warnings = end["result"]["warnings"].to_string();
     assert!(warnings.contains("junk"), "{end}");
 }
+#[tokio::test]
+async fn what_was_not_accepted_is_not_done_later() {
+    let shared = Shared::new().await;
+    let service = shared
+        .service(|config| {
+            config.operations.first_sweep_after = millis(1500);
+            config.operations.sweep_pause = millis(200);
+        })
+        .await;
+    let faults = [PASSES, Fault::AnswerLost, busy_store(), busy_store(), busy_store()];
+    shared.account.script(Step::State, faults);
+    let body = json!({"prompt": "once"});
+    let first = send(&service, &body, &[KEY, ASYNC]).await.unwrap();
+    first.assert_problem(502, "storage_error");
+    tokio::time::sleep(millis(200)).await;
+    let second = send(&service, &body, &[KEY]).await.unwrap();
+    assert_eq!(second.status, 200, "{}", second.text());
+    tokio::time::sleep(millis(3000)).await;
+    assert_eq!(shared.calls("once"), 1);
+}
+
