@@ -61,7 +61,12 @@ impl Operations {
             Claim::First(first) => return self.repeat(&first.id, repetition).await,
         };
         let id = claimed.id.clone();
-        let place = self.places.take().await?;
+        let place = tokio::select! {
+            biased;
+            // What would be sent now could be cut off, paid for.
+            () = self.stopping.cancelled() => return Err(self.busy()),
+            place = self.places.take() => place?,
+        };
         // From here on nobody's leaving stops it: what is written down is done.
         let begin = self
             .clone()

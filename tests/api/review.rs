@@ -130,3 +130,21 @@ async fn what_was_not_accepted_is_not_done_later() {
     assert_eq!(shared.calls("once"), 1);
 }
 
+#[tokio::test]
+async fn what_waits_for_a_place_is_not_sent_once_it_is_to_stop() {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    upstream.always(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    let mut service = over_folder(&upstream, |config| config.operations.max_concurrent = 1).await;
+    let first = send(&service, &json!({"prompt": "a"}), &[]);
+    upstream.wait_for_requests_to(CALLS, 1).await;
+    let second = send(&service, &json!({"prompt": "b"}), &[]);
+    tokio::time::sleep(millis(300)).await;
+    let opening = async {
+        tokio::time::sleep(millis(300)).await;
+        gate.open();
+    };
+    tokio::join!(service.stop(), opening);
+    assert_eq!(first.await.unwrap().status, 200);
+    assert_eq!(upstream.requests_to(CALLS).len(), 1, "{:?}", second.await.unwrap().status);
+}
+
