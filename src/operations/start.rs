@@ -16,7 +16,7 @@ use crate::{
 };
 use std::sync::Arc;
 use time::OffsetDateTime;
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 use tracing::Instrument;
 
 /// What a request has started.
@@ -67,11 +67,13 @@ impl Operations {
             () = self.stopping.cancelled() => return Err(self.busy()),
             place = self.places.take() => place?,
         };
-        // From here on nobody's leaving stops it: what is written down is done.
+        // From here on nobody's leaving stops the writing: what is written down comes to its end.
+        let (here, presence) = oneshot::channel();
         let begin = self
             .clone()
-            .begin(claimed, place, command, partials, came_at);
+            .begin(claimed, place, command, partials, came_at, presence);
         let begun = self.tasks.spawn(begin.in_current_span()).await;
+        drop::<oneshot::Sender<()>>(here);
         match begun.map_err(|_| OperationError::Crashed)?? {
             Some(running) => Ok(Started::Running(running)),
             None => self.repeat(&id, repetition).await,
@@ -79,7 +81,8 @@ impl Operations {
     }
 
     /// Writes an operation down as sent and starts its work; `None` when another request with the
-    /// same key was faster.
+    /// same key was faster. Whoever left while it was written (`presence` has ended) wants nothing
+    /// sent.
     async fn begin(
         self: Arc<Self>,
         claimed: ClaimedId,
@@ -87,12 +90,22 @@ impl Operations {
         command: GenerateCommand,
         partials: Option<PartialImages>,
         came_at: Instant,
+        mut presence: oneshot::Receiver<()>,
     ) -> Result<Option<RunningOperation>, OperationError> {
         let waiting = self.new_operation(&claimed, &command, None);
         let operation = waiting.sent(OffsetDateTime::now_utc());
         let Some(ownership) = self.write_down(claimed, operation).await? else {
             return Ok(None);
         };
+        if presence.try_recv() == Err(oneshot::error::TryRecvError::Closed) {
+            drop(place);
+            let payment = Payment::None;
+            let canceled = OperationError::Canceled { payment };
+            let error = (self.describe)(&canceled);
+            let settled = ownership.settle(OperationStatus::Canceled { error, payment });
+            settled.await;
+            return Err(canceled);
+        }
         Ok(Some(
             self.spawn(ownership, place, command, partials, came_at),
         ))

@@ -148,3 +148,19 @@ async fn what_waits_for_a_place_is_not_sent_once_it_is_to_stop() {
     assert_eq!(upstream.requests_to(CALLS).len(), 1, "{:?}", second.await.unwrap().status);
 }
 
+#[tokio::test]
+async fn who_leaves_while_the_state_is_written_is_not_sent() {
+    let shared = Shared::new().await;
+    let service = shared.service(|_| {}).await;
+    let go = Arc::new(Notify::new());
+    shared.account.heal();
+    shared.account.script(Step::State, [Fault::Held(go.clone())]);
+    let caller = send(&service, &json!({"prompt": "left"}), &[]);
+    shared.account.wait_for(Step::State, 1).await;
+    caller.abort();
+    tokio::time::sleep(millis(500)).await;
+    go.notify_one();
+    tokio::time::sleep(millis(1000)).await;
+    assert_eq!(shared.calls("left"), 0);
+}
+
