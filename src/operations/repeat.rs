@@ -4,6 +4,7 @@ use super::{
     ASK_AGAIN_AFTER, Destination, GenerateCommand, OperationError, OperationId, OperationSettings,
     OperationStatus, Operations, RequestKey, outcome::FinishedOperation, start::Started,
 };
+use crate::storage::StorageError;
 use std::{sync::Arc, time::Duration};
 
 /// How a request gets what another one got.
@@ -69,7 +70,10 @@ impl Operations {
             let size = usize::try_from(stored.size_bytes).unwrap_or(usize::MAX);
             let mut reservation = memory.reserve(Some(size)).await;
             let bytes = self.gallery.read(stored).await;
-            let bytes = bytes.map_err(|_| OperationError::NotKept)?;
+            let bytes = bytes.map_err(|error| match error {
+                StorageError::NotFound => OperationError::NotKept, // somebody has deleted it
+                error => OperationError::StateUnavailable(error),
+            })?;
             image.bytes = Some(reservation.hold(bytes.into()));
         }
         Ok(finished)

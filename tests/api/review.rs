@@ -164,3 +164,15 @@ async fn who_leaves_while_the_state_is_written_is_not_sent() {
     assert_eq!(shared.calls("left"), 0);
 }
 
+#[tokio::test]
+async fn a_store_that_fails_for_a_moment_does_not_say_that_images_are_gone() {
+    let shared = Shared::new().await;
+    let service = shared.service(|_| {}).await;
+    let body = json!({"prompt": "a", "response_format": "b64_json"});
+    let first = send(&service, &body, &[KEY]).await.unwrap();
+    assert_eq!(first.status, 200, "{}", first.text());
+    shared.account.always(Step::Read, busy_store());
+    let again = send(&service, &body, &[KEY]).await.unwrap();
+    again.assert_problem(502, "storage_error");
+}
+
