@@ -44,6 +44,10 @@ pub(super) struct KeyHolder {
     pub body: String,
     /// Another for each request that took it, so that each is another version of the blob.
     pub claim: Uuid,
+    /// The operation instead of which this one is, with its caller's word that it may be paid
+    /// again: until that has begun, the other one's end is what the key stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<OperationId>,
 }
 
 impl KeyHolder {
@@ -52,7 +56,13 @@ impl KeyHolder {
             operation,
             body: key.body.clone(),
             claim: Uuid::new_v4(),
+            before: None,
         }
+    }
+
+    /// Instead of an operation that may have been paid for.
+    pub fn instead_of(self, before: Option<OperationId>) -> Self {
+        Self { before, ..self }
     }
 }
 

@@ -176,3 +176,29 @@ async fn a_store_that_fails_for_a_moment_does_not_say_that_images_are_gone() {
     again.assert_problem(502, "storage_error");
 }
 
+#[tokio::test]
+async fn a_turned_away_retry_forgets_no_paid_failure() {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    let service = over_folder(&upstream, |config| {
+        config.operations.max_concurrent = 1;
+        config.operations.max_queued = 0;
+    })
+    .await;
+    let body = json!({"prompt": "a", "maxRetries": 0});
+    upstream.push(upstream::Answer::html(500));
+    let first = send(&service, &body, &[KEY]).await.unwrap();
+    first.assert_problem(502, "upstream_error");
+    upstream.push(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    let other = send(&service, &json!({"prompt": "other"}), &[]);
+    upstream.wait_for_requests_to(CALLS, 2).await;
+    let allowed = json!({"prompt": "a", "maxRetries": 0, "retryPaid": true});
+    let turned_away = send(&service, &allowed, &[KEY]).await.unwrap();
+    turned_away.assert_problem(429, "too_many_generations");
+    gate.open();
+    assert_eq!(other.await.unwrap().status, 200);
+    tokio::time::sleep(millis(200)).await;
+    let again = send(&service, &body, &[KEY]).await.unwrap();
+    again.assert_problem(502, "upstream_error");
+    assert_eq!(upstream.requests_to(CALLS).len(), 2);
+}
+
