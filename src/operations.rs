@@ -112,7 +112,8 @@ impl Operations {
         loop {
             let found = self.look(id).await?;
             let goes_on = found.as_ref().is_some_and(|found| !found.status.is_final());
-            if !goes_on || Instant::now() >= until {
+            // Whoever waits here would hold up the end of this process, and come to nothing.
+            if !goes_on || Instant::now() >= until || self.stopping.is_cancelled() {
                 return Ok(found);
             }
             let change = async {
@@ -125,7 +126,11 @@ impl Operations {
                     _ => tokio::time::sleep(self.settings.poll_pause).await,
                 }
             };
-            drop(tokio::time::timeout_at(until, change).await);
+            tokio::select! {
+                () = change => {}
+                () = tokio::time::sleep_until(until) => {}
+                () = self.stopping.cancelled() => {}
+            }
         }
     }
 

@@ -202,3 +202,22 @@ async fn a_turned_away_retry_forgets_no_paid_failure() {
     assert_eq!(upstream.requests_to(CALLS).len(), 2);
 }
 
+#[tokio::test]
+async fn whoever_waits_for_an_operation_does_not_hold_up_the_end() {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    upstream.always(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    let mut service = over_folder(&upstream, |config| config.operations.max_concurrent = 1).await;
+    let first = send(&service, &json!({"prompt": "a"}), &[]);
+    upstream.wait_for_requests_to(CALLS, 1).await;
+    let queued = send(&service, &json!({"prompt": "b"}), &[ASYNC]).await.unwrap();
+    let location = format!("{}?wait=60", queued.header("operation-location"));
+    let waiting = tokio::spawn(Answer::of(client().get(location)));
+    tokio::time::sleep(millis(300)).await;
+    gate.open();
+    let started = Instant::now();
+    service.stop().await;
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(first.await.unwrap().status, 200);
+    assert_eq!(waiting.await.unwrap().json()["status"], "notRunning");
+}
+
