@@ -111,7 +111,10 @@ impl Operations {
         let until = Instant::now() + longest;
         loop {
             let found = self.look(id).await?;
-            let goes_on = found.as_ref().is_some_and(|found| !found.status.is_final());
+            let goes_on = match &found {
+                Some(found) => !found.status.is_final(),
+                None => self.running.find(id).is_some(), // it is being written down
+            };
             // Whoever waits here would hold up the end of this process, and come to nothing.
             if !goes_on || Instant::now() >= until || self.stopping.is_cancelled() {
                 return Ok(found);

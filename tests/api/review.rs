@@ -221,3 +221,21 @@ async fn whoever_waits_for_an_operation_does_not_hold_up_the_end() {
     assert_eq!(waiting.await.unwrap().json()["status"], "notRunning");
 }
 
+#[tokio::test]
+async fn a_repetition_waits_for_a_first_one_that_is_being_written_down() {
+    let shared = Shared::new().await;
+    let service = shared.service(|_| {}).await;
+    let go = Arc::new(Notify::new());
+    shared.account.heal();
+    shared.account.script(Step::State, [PASSES, Fault::Held(go.clone())]);
+    let body = json!({"prompt": "a"});
+    let first = send(&service, &body, &[KEY]);
+    shared.account.wait_for(Step::State, 2).await;
+    let second = send(&service, &body, &[KEY]);
+    tokio::time::sleep(millis(500)).await;
+    go.notify_one();
+    assert_eq!(first.await.unwrap().status, 200);
+    let second = second.await.unwrap();
+    assert_eq!(second.status, 200, "{}", second.text());
+}
+
