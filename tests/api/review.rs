@@ -239,3 +239,25 @@ async fn a_repetition_waits_for_a_first_one_that_is_being_written_down() {
     assert_eq!(second.status, 200, "{}", second.text());
 }
 
+#[tokio::test]
+async fn clocks_that_jump_take_no_operation_away_that_is_at_work() {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    upstream.always(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    let service = over_folder(&upstream, |config| {
+        config.operations.first_sweep_after = millis(1000);
+        config.operations.sweep_pause = millis(100);
+    })
+    .await;
+    let accepted = send(&service, &json!({"prompt": "a"}), &[ASYNC]).await.unwrap();
+    let id = accepted.json()["id"].as_str().unwrap().to_owned();
+    upstream.wait_for_requests_to(CALLS, 1).await;
+    let file = service.folder().join("state/operations").join(&id);
+    let file = std::fs::File::options().write(true).open(file).unwrap();
+    let before_the_jump = std::time::SystemTime::now() - Duration::from_secs(48 * 3600);
+    file.set_modified(before_the_jump).unwrap();
+    tokio::time::sleep(millis(2000)).await;
+    gate.open();
+    let end = service.get(&format!("/api/operations/{id}?wait=10")).await;
+    assert_eq!(end.status, 200, "{}", end.text());
+}
+
