@@ -26,7 +26,7 @@ mod work;
 use crate::{
     gallery::Gallery,
     images::{ImageGenerator, ImageOptions, rules::ModelRules},
-    storage::{BlobStore, StorageError},
+    storage::{BlobStore, ETag, StorageError},
 };
 use places::Places;
 use running::Running;
@@ -35,6 +35,7 @@ use states::States;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 use uuid::Uuid;
 
 pub use command::{CallersFields, Destination, GenerateCommand, Patience, Repayment};
@@ -163,17 +164,27 @@ impl Operations {
                 error: (self.describe)(&OperationError::Canceled { payment }),
                 payment,
             });
-            match self.states.replace(&canceled, &seen.etag).await {
-                Ok(_) => {
-                    if let Some(signals) = self.running.find(id) {
-                        signals.canceled.cancel();
-                    }
-                    return Ok(Some(canceled));
-                }
+            // Whoever asks may leave before they are told, and the work is told all the same.
+            let canceling = self.clone().replace_by_canceled(canceled, seen.etag);
+            let done = self.tasks.spawn(canceling.in_current_span()).await;
+            match done.map_err(|_| OperationError::Crashed)? {
+                Ok(canceled) => return Ok(Some(canceled)),
                 Err(StorageError::Changed) => {}
                 Err(error) => return Err(unavailable(error)),
             }
         }
+    }
+
+    async fn replace_by_canceled(
+        self: Arc<Self>,
+        canceled: Operation,
+        seen: ETag,
+    ) -> Result<Operation, StorageError> {
+        self.states.replace(&canceled, &seen).await?;
+        if let Some(signals) = self.running.find(&canceled.id) {
+            signals.canceled.cancel();
+        }
+        Ok(canceled)
     }
 
     /// Whether the state container answers: lists one blob at the most.

@@ -8,10 +8,10 @@ use super::{
     outcome::{FinishedImage, FinishedOperation, OperationError},
     owner::Ownership,
     record::{MOST_OWNERS_LOST, Operation, OperationStatus, Payment},
-    states::Seen,
 };
-use crate::{gallery::StoredImage, image_format::ImageFormat, storage::StorageError};
+use crate::{gallery::StoredImage, image_format::ImageFormat, storage::{ETag, StorageError}};
 use std::{sync::Arc, time::Duration};
+use tracing::Instrument;
 
 /// Images are looked for that were made so long after the provider was asked: the longest
 /// generation, late storing, and clocks that differ by minutes.
@@ -41,7 +41,11 @@ impl Operations {
             if !self.is_lost(operation, seen.age) {
                 return Ok(seen.value);
             }
-            match self.end_or_take_up(operation, &seen).await {
+            // Whoever asks may leave at any moment: what they have begun is not broken off.
+            let operation = operation.clone();
+            let handling = self.clone().end_or_take_up(operation, seen.etag);
+            let handled = self.tasks.spawn(handling.in_current_span()).await;
+            match handled.map_err(|_| OperationError::Crashed)? {
                 Ok(operation) => return Ok(Some(operation)),
                 Err(StorageError::Changed) => {} // somebody else did
                 Err(error) => return Err(unavailable(error)),
@@ -64,9 +68,9 @@ impl Operations {
     }
 
     async fn end_or_take_up(
-        self: &Arc<Self>,
-        operation: &Operation,
-        seen: &Seen<Operation>,
+        self: Arc<Self>,
+        operation: Operation,
+        seen: ETag,
     ) -> Result<Operation, StorageError> {
         let mark = operation.id.mark();
         let waits = matches!(operation.status, OperationStatus::NotRunning);
@@ -75,7 +79,7 @@ impl Operations {
             let Some(entry) = self.running.enter(&operation.id) else {
                 return Err(StorageError::Changed); // another task of this process is faster
             };
-            let version = self.states.replace(&taken_up, &seen.etag).await?;
+            let version = self.states.replace(&taken_up, &seen).await?;
             tracing::info!(operation = mark, "a lost operation is taken up");
             let states = &self.states;
             let ownership =
@@ -85,7 +89,7 @@ impl Operations {
         }
         let status = match waits {
             true => self.verdict(Payment::None),
-            false => match self.find_images(operation).await? {
+            false => match self.find_images(&operation).await? {
                 Some(result) => OperationStatus::Succeeded { result },
                 None => self.verdict(Payment::Possible),
             },
@@ -96,7 +100,7 @@ impl Operations {
             "a lost operation has ended"
         );
         let ended = operation.ended(status);
-        self.states.replace(&ended, &seen.etag).await?;
+        self.states.replace(&ended, &seen).await?;
         Ok(ended)
     }
 

@@ -261,3 +261,37 @@ async fn clocks_that_jump_take_no_operation_away_that_is_at_work() {
     assert_eq!(end.status, 200, "{}", end.text());
 }
 
+#[tokio::test]
+async fn impatient_callers_cost_no_operation() {
+    let shared = Shared::new().await;
+    let gate = Gate::closed();
+    let first = shared.service(|config| config.operations.max_concurrent = 1);
+    let mut first = first.await;
+    let second = shared.service(|_| {}).await;
+    shared.upstream.push(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    let held = send(&first, &json!({"prompt": "held"}), &[]);
+    while shared.calls("held") == 0 {
+        tokio::time::sleep(millis(10)).await;
+    }
+    let queued = send(&first, &json!({"prompt": "queued"}), &[ASYNC]).await.unwrap();
+    let id = queued.json()["id"].as_str().unwrap().to_owned();
+    let opening = async {
+        tokio::time::sleep(millis(300)).await;
+        gate.open();
+    };
+    tokio::join!(first.stop(), opening); // hands it over
+    held.await.unwrap();
+    let path = format!("/api/operations/{id}");
+    for _ in 0..5 {
+        shared.account.heal();
+        shared.account.script(Step::State, [Fault::AnswerLate(millis(700))]);
+        let asking = tokio::spawn(Answer::of(client().get(format!("{}{path}", second.base()))));
+        tokio::time::sleep(millis(300)).await;
+        asking.abort();
+        tokio::time::sleep(millis(200)).await;
+    }
+    shared.account.heal();
+    let end = second.get(&format!("{path}?wait=10")).await.json();
+    assert_eq!(end["status"], "succeeded", "{end}");
+}
+
