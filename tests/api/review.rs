@@ -295,3 +295,24 @@ async fn impatient_callers_cost_no_operation() {
     assert_eq!(end["status"], "succeeded", "{end}");
 }
 
+#[tokio::test]
+async fn whoever_leaves_while_canceling_has_canceled() {
+    let shared = Shared::new().await;
+    let service = shared.service(|_| {}).await;
+    shared.upstream.push(upstream::Answer::html(500).header("retry-after", "2"));
+    let accepted = send(&service, &json!({"prompt": "again"}), &[ASYNC]).await.unwrap();
+    let id = accepted.json()["id"].as_str().unwrap().to_owned();
+    while shared.calls("again") == 0 {
+        tokio::time::sleep(millis(10)).await;
+    }
+    shared.account.heal();
+    shared.account.script(Step::State, [Fault::AnswerLate(millis(700))]);
+    let url = format!("{}/api/operations/{id}", service.base());
+    let canceling = tokio::spawn(Answer::of(client().delete(url)));
+    shared.account.wait_for(Step::State, 1).await;
+    tokio::time::sleep(millis(300)).await;
+    canceling.abort();
+    tokio::time::sleep(millis(4000)).await;
+    assert_eq!(shared.calls("again"), 1);
+}
+
