@@ -316,3 +316,15 @@ async fn whoever_leaves_while_canceling_has_canceled() {
     assert_eq!(shared.calls("again"), 1);
 }
 
+#[tokio::test]
+async fn a_repeated_failure_says_when_to_come_again_where_the_first_one_did() {
+    let upstream = Upstream::start().await;
+    let service = over_folder(&upstream, |_| {}).await;
+    upstream.push(upstream::Answer::html(503).header("retry-after", "7"));
+    let body = json!({"prompt": "a", "maxRetries": 0});
+    let first = send(&service, &body, &[KEY]).await.unwrap();
+    assert_eq!(first.header("retry-after"), "7", "{}", first.text());
+    let again = send(&service, &body, &[KEY]).await.unwrap();
+    assert_eq!(again.header("retry-after"), "7", "{}", again.text());
+}
+
