@@ -328,3 +328,23 @@ async fn a_repeated_failure_says_when_to_come_again_where_the_first_one_did() {
     assert_eq!(again.header("retry-after"), "7", "{}", again.text());
 }
 
+/// What is under 200 may be charged: previews were made. The automatic repetitions stay as they are.
+#[tokio::test]
+async fn an_error_behind_previews_may_have_been_paid_for() {
+    let upstream = Upstream::start().await;
+    let service = over_folder(&upstream, |_| {}).await;
+    let limited = json!({"code": "rate_limit_exceeded", "message": "Rate limit reached"});
+    let previews = [picture::png(8, 8)];
+    upstream.push(upstream::Answer::image_stream_failing(&previews, &limited));
+    let body = json!({"prompt": "a", "maxRetries": 0});
+    let mut request = client().post(format!("{}/api/generateImage", service.base()));
+    for (name, value) in [("accept", "text/event-stream"), KEY] {
+        request = request.header(name, value);
+    }
+    let first = Answer::of(request.body(body.to_string())).await;
+    assert!(first.text().contains("event: error"), "{}", first.text());
+    let again = send(&service, &body, &[KEY]).await.unwrap();
+    again.assert_problem(429, "rate_limit_exceeded");
+    assert_eq!(upstream.requests_to(CALLS).len(), 1);
+}
+
