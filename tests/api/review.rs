@@ -348,3 +348,24 @@ async fn an_error_behind_previews_may_have_been_paid_for() {
     assert_eq!(upstream.requests_to(CALLS).len(), 1);
 }
 
+#[tokio::test]
+async fn repetitions_do_not_starve_paid_work() {
+    let upstream = Upstream::start().await;
+    upstream.always(upstream::Answer::image(picture::padded_png(64, 64, 4_000_000)));
+    let base_url = upstream.base_url();
+    let service = Service::start_with(&[("OPENAI_BASE_URL", &base_url), ("IMAGE_MEMORY_MB", "16")], |config| {
+        config.operations.longest_queue_time = millis(1000);
+    }).await;
+    let body = json!({"prompt": "a", "response_format": "b64_json"});
+    let first = send(&service, &body, &[KEY]).await.unwrap();
+    assert_eq!(first.status, 200);
+    let mut unread = Vec::new();
+    for _ in 0..5 {
+        let request = client().post(format!("{}/api/generateImage", service.base()));
+        let request = request.header("accept", "application/json").header(KEY.0, KEY.1);
+        let sent = tokio::time::timeout(millis(1500), request.body(body.to_string()).send()).await;
+        unread.push(sent);
+    }
+    let paid = send(&service, &json!({"prompt": "b"}), &[]).await.unwrap();
+    assert_eq!(paid.status, 200, "{} after {} calls", paid.text(), upstream.requests_to(CALLS).len());
+}
