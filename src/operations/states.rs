@@ -228,6 +228,7 @@ impl States {
                 if let Err(error) = &value {
                     // The sentence has places and names of ours, and no word of a caller's.
                     let (line, column) = (error.line(), error.column());
+                    let path = without_chance(path);
                     tracing::error!(path, line, column, "a state blob cannot be read");
                 }
                 Ok(Some(Seen {
@@ -292,6 +293,15 @@ fn state_blob(json: Vec<u8>, metadata: Metadata) -> NewBlob {
         content_type: "application/json".to_owned(),
         metadata,
         write_id: Uuid::new_v4(),
+    }
+}
+
+/// A path for the log: whoever has an operation's whole id may see and cancel it. What is left of
+/// it begins the blob's name.
+fn without_chance(path: &str) -> &str {
+    match path.strip_prefix(OPERATIONS) {
+        Some(id) => &path[..path.len() - id.len() + OperationId::TIME_DIGITS.min(id.len())],
+        None => path,
     }
 }
 
