@@ -241,7 +241,13 @@ impl ApiError {
         let seconds = problem.get("retryAfter").and_then(Value::as_u64);
         error.retry_after = seconds.map(Duration::from_secs);
         let own = [
-            "type", "title", "status", "detail", "error", "code", "retryAfter",
+            "type",
+            "title",
+            "status",
+            "detail",
+            "error",
+            "code",
+            "retryAfter",
         ];
         let extra = fields.filter(|(name, _)| !own.contains(&name.as_str()));
         error.extra = extra

@@ -9,7 +9,11 @@ use super::{
     owner::Ownership,
     record::{MOST_OWNERS_LOST, Operation, OperationStatus, Payment},
 };
-use crate::{gallery::StoredImage, image_format::ImageFormat, storage::{ETag, StorageError}};
+use crate::{
+    gallery::StoredImage,
+    image_format::ImageFormat,
+    storage::{ETag, StorageError},
+};
 use std::{sync::Arc, time::Duration};
 use tracing::Instrument;
 

@@ -207,8 +207,7 @@ async fn try_to_take_back(
     let Some(found) = states.read(&ended.id).await? else {
         return Err(StorageError::Changed);
     };
-    let is_ours =
-        |found: &Operation| found.owner == operation.owner && !found.status.is_final();
+    let is_ours = |found: &Operation| found.owner == operation.owner && !found.status.is_final();
     match found.value.is_some_and(|found| is_ours(&found)) {
         true => states.replace(&ended, &found.etag).await.map(drop),
         false => Ok(()), // ended, or in other hands

@@ -52,7 +52,10 @@ impl Operations {
             tracing::warn!(%error, "an operation could not be looked at");
         }
         // A folder's ages are by a clock that may jump: what is at work here is not old.
-        if state.operation_id().is_some_and(|id| self.running.find(&id).is_some()) {
+        if state
+            .operation_id()
+            .is_some_and(|id| self.running.find(&id).is_some())
+        {
             return;
         }
         // By this process's clock alone nothing goes; it only spares most of the questions.

@@ -75,7 +75,9 @@ impl Shared {
         ];
         let service = Service::start_with(&settings, change).await;
         // The containers are there from now on.
-        let first = send(&service, &json!({"prompt": "first"}), &[]).await.unwrap();
+        let first = send(&service, &json!({"prompt": "first"}), &[])
+            .await
+            .unwrap();
         assert_eq!(first.status, 200, "{}", first.text());
         service
     }
@@ -85,7 +87,9 @@ impl Shared {
         let calls = self.upstream.requests_to(CALLS);
         let body = |call: &upstream::Request| String::from_utf8_lossy(&call.body).into_owned();
         let calls = calls.iter().map(body);
-        calls.filter(|body| body.contains(&format!("\"{prompt}\""))).count()
+        calls
+            .filter(|body| body.contains(&format!("\"{prompt}\"")))
+            .count()
     }
 }
 
@@ -102,10 +106,16 @@ async fn an_operation_keeps_only_what_it_needs() {
     let id = queued.json()["id"].as_str().unwrap().to_owned();
     let file = service.folder().join("state/operations").join(&id);
     let state: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    assert_eq!(state["fields"], json!({"prompt": "b", "quality": "high", "junk": null}));
+    assert_eq!(
+        state["fields"],
+        json!({"prompt": "b", "quality": "high", "junk": null})
+    );
     gate.open();
     assert_eq!(first.await.unwrap().status, 200);
-    let end = service.get(&format!("/api/operations/{id}?wait=10")).await.json();
+    let end = service
+        .get(&format!("/api/operations/{id}?wait=10"))
+        .await
+        .json();
     let warnings = end["result"]["warnings"].to_string();
     assert!(warnings.contains("junk"), "{end}");
 }
@@ -118,7 +128,13 @@ async fn what_was_not_accepted_is_not_done_later() {
             config.operations.sweep_pause = millis(200);
         })
         .await;
-    let faults = [PASSES, Fault::AnswerLost, busy_store(), busy_store(), busy_store()];
+    let faults = [
+        PASSES,
+        Fault::AnswerLost,
+        busy_store(),
+        busy_store(),
+        busy_store(),
+    ];
     shared.account.script(Step::State, faults);
     let body = json!({"prompt": "once"});
     let first = send(&service, &body, &[KEY, ASYNC]).await.unwrap();
@@ -145,7 +161,12 @@ async fn what_waits_for_a_place_is_not_sent_once_it_is_to_stop() {
     };
     tokio::join!(service.stop(), opening);
     assert_eq!(first.await.unwrap().status, 200);
-    assert_eq!(upstream.requests_to(CALLS).len(), 1, "{:?}", second.await.unwrap().status);
+    assert_eq!(
+        upstream.requests_to(CALLS).len(),
+        1,
+        "{:?}",
+        second.await.unwrap().status
+    );
 }
 
 #[tokio::test]
@@ -154,7 +175,9 @@ async fn who_leaves_while_the_state_is_written_is_not_sent() {
     let service = shared.service(|_| {}).await;
     let go = Arc::new(Notify::new());
     shared.account.heal();
-    shared.account.script(Step::State, [Fault::Held(go.clone())]);
+    shared
+        .account
+        .script(Step::State, [Fault::Held(go.clone())]);
     let caller = send(&service, &json!({"prompt": "left"}), &[]);
     shared.account.wait_for(Step::State, 1).await;
     caller.abort();
@@ -209,14 +232,20 @@ async fn whoever_waits_for_an_operation_does_not_hold_up_the_end() {
     let mut service = over_folder(&upstream, |config| config.operations.max_concurrent = 1).await;
     let first = send(&service, &json!({"prompt": "a"}), &[]);
     upstream.wait_for_requests_to(CALLS, 1).await;
-    let queued = send(&service, &json!({"prompt": "b"}), &[ASYNC]).await.unwrap();
+    let queued = send(&service, &json!({"prompt": "b"}), &[ASYNC])
+        .await
+        .unwrap();
     let location = format!("{}?wait=60", queued.header("operation-location"));
     let waiting = tokio::spawn(Answer::of(client().get(location)));
     tokio::time::sleep(millis(300)).await;
     gate.open();
     let started = Instant::now();
     service.stop().await;
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
     assert_eq!(first.await.unwrap().status, 200);
     assert_eq!(waiting.await.unwrap().json()["status"], "notRunning");
 }
@@ -227,7 +256,9 @@ async fn a_repetition_waits_for_a_first_one_that_is_being_written_down() {
     let service = shared.service(|_| {}).await;
     let go = Arc::new(Notify::new());
     shared.account.heal();
-    shared.account.script(Step::State, [PASSES, Fault::Held(go.clone())]);
+    shared
+        .account
+        .script(Step::State, [PASSES, Fault::Held(go.clone())]);
     let body = json!({"prompt": "a"});
     let first = send(&service, &body, &[KEY]);
     shared.account.wait_for(Step::State, 2).await;
@@ -248,7 +279,9 @@ async fn clocks_that_jump_take_no_operation_away_that_is_at_work() {
         config.operations.sweep_pause = millis(100);
     })
     .await;
-    let accepted = send(&service, &json!({"prompt": "a"}), &[ASYNC]).await.unwrap();
+    let accepted = send(&service, &json!({"prompt": "a"}), &[ASYNC])
+        .await
+        .unwrap();
     let id = accepted.json()["id"].as_str().unwrap().to_owned();
     upstream.wait_for_requests_to(CALLS, 1).await;
     let file = service.folder().join("state/operations").join(&id);
@@ -268,12 +301,16 @@ async fn impatient_callers_cost_no_operation() {
     let first = shared.service(|config| config.operations.max_concurrent = 1);
     let mut first = first.await;
     let second = shared.service(|_| {}).await;
-    shared.upstream.push(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    shared
+        .upstream
+        .push(upstream::Answer::image(picture::small_png()).held_by(&gate));
     let held = send(&first, &json!({"prompt": "held"}), &[]);
     while shared.calls("held") == 0 {
         tokio::time::sleep(millis(10)).await;
     }
-    let queued = send(&first, &json!({"prompt": "queued"}), &[ASYNC]).await.unwrap();
+    let queued = send(&first, &json!({"prompt": "queued"}), &[ASYNC])
+        .await
+        .unwrap();
     let id = queued.json()["id"].as_str().unwrap().to_owned();
     let opening = async {
         tokio::time::sleep(millis(300)).await;
@@ -284,7 +321,9 @@ async fn impatient_callers_cost_no_operation() {
     let path = format!("/api/operations/{id}");
     for _ in 0..5 {
         shared.account.heal();
-        shared.account.script(Step::State, [Fault::AnswerLate(millis(700))]);
+        shared
+            .account
+            .script(Step::State, [Fault::AnswerLate(millis(700))]);
         let asking = tokio::spawn(Answer::of(client().get(format!("{}{path}", second.base()))));
         tokio::time::sleep(millis(300)).await;
         asking.abort();
@@ -299,14 +338,20 @@ async fn impatient_callers_cost_no_operation() {
 async fn whoever_leaves_while_canceling_has_canceled() {
     let shared = Shared::new().await;
     let service = shared.service(|_| {}).await;
-    shared.upstream.push(upstream::Answer::html(500).header("retry-after", "2"));
-    let accepted = send(&service, &json!({"prompt": "again"}), &[ASYNC]).await.unwrap();
+    shared
+        .upstream
+        .push(upstream::Answer::html(500).header("retry-after", "2"));
+    let accepted = send(&service, &json!({"prompt": "again"}), &[ASYNC])
+        .await
+        .unwrap();
     let id = accepted.json()["id"].as_str().unwrap().to_owned();
     while shared.calls("again") == 0 {
         tokio::time::sleep(millis(10)).await;
     }
     shared.account.heal();
-    shared.account.script(Step::State, [Fault::AnswerLate(millis(700))]);
+    shared
+        .account
+        .script(Step::State, [Fault::AnswerLate(millis(700))]);
     let url = format!("{}/api/operations/{id}", service.base());
     let canceling = tokio::spawn(Answer::of(client().delete(url)));
     shared.account.wait_for(Step::State, 1).await;
@@ -351,21 +396,53 @@ async fn an_error_behind_previews_may_have_been_paid_for() {
 #[tokio::test]
 async fn repetitions_do_not_starve_paid_work() {
     let upstream = Upstream::start().await;
-    upstream.always(upstream::Answer::image(picture::padded_png(64, 64, 4_000_000)));
+    upstream.always(upstream::Answer::image(picture::padded_png(
+        64, 64, 4_000_000,
+    )));
     let base_url = upstream.base_url();
-    let service = Service::start_with(&[("OPENAI_BASE_URL", &base_url), ("IMAGE_MEMORY_MB", "16")], |config| {
-        config.operations.longest_queue_time = millis(1000);
-    }).await;
+    let service = Service::start_with(
+        &[("OPENAI_BASE_URL", &base_url), ("IMAGE_MEMORY_MB", "16")],
+        |config| {
+            config.operations.longest_queue_time = millis(1000);
+        },
+    )
+    .await;
     let body = json!({"prompt": "a", "response_format": "b64_json"});
     let first = send(&service, &body, &[KEY]).await.unwrap();
     assert_eq!(first.status, 200);
     let mut unread = Vec::new();
     for _ in 0..5 {
         let request = client().post(format!("{}/api/generateImage", service.base()));
-        let request = request.header("accept", "application/json").header(KEY.0, KEY.1);
+        let request = request
+            .header("accept", "application/json")
+            .header(KEY.0, KEY.1);
         let sent = tokio::time::timeout(millis(1500), request.body(body.to_string()).send()).await;
         unread.push(sent);
     }
     let paid = send(&service, &json!({"prompt": "b"}), &[]).await.unwrap();
-    assert_eq!(paid.status, 200, "{} after {} calls", paid.text(), upstream.requests_to(CALLS).len());
+    assert_eq!(
+        paid.status,
+        200,
+        "{} after {} calls",
+        paid.text(),
+        upstream.requests_to(CALLS).len()
+    );
+}
+/// As `docs/OPERATIONS.md` tells what was paid.
+#[tokio::test]
+async fn a_failure_to_store_is_told_from_a_failure_before_the_provider_was_asked() {
+    let upstream = Upstream::start().await;
+    let service = over_folder(&upstream, |_| {}).await;
+    service.break_images();
+    let body = json!({"prompt": "a"});
+    let first = send(&service, &body, &[KEY]).await.unwrap();
+    assert!(first.assert_problem(502, "storage_error")["b64_json"].is_string());
+    let again = send(&service, &body, &[KEY]).await.unwrap();
+    let problem = again.assert_problem(502, "storage_error");
+    assert_eq!(problem.get("b64_json"), None);
+    assert!(
+        !problem["detail"].as_str().unwrap().contains("operations"),
+        "{problem}"
+    );
+    assert_eq!(upstream.requests_to(CALLS).len(), 1);
 }
