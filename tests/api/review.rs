@@ -446,3 +446,24 @@ async fn a_failure_to_store_is_told_from_a_failure_before_the_provider_was_asked
     );
     assert_eq!(upstream.requests_to(CALLS).len(), 1);
 }
+
+#[tokio::test]
+async fn an_accepted_operation_needs_nobody_who_asks_for_it() {
+    let shared = Shared::new().await;
+    let service = shared
+        .service(|config| config.operations.first_sweep_after = Duration::from_secs(3600))
+        .await;
+    let faults = [
+        PASSES,
+        busy_store(),
+        busy_store(),
+        busy_store(),
+        busy_store(),
+    ];
+    shared.account.script(Step::State, faults);
+    let body = json!({"prompt": "unasked"});
+    let accepted = send(&service, &body, &[ASYNC]).await.unwrap();
+    assert_eq!(accepted.status, 202, "{}", accepted.text());
+    tokio::time::sleep(millis(4000)).await;
+    assert_eq!(shared.calls("unasked"), 1);
+}
