@@ -238,7 +238,17 @@ impl ApiError {
         // A provider's sentence may quote the caller.
         error.logged = Some(format!("a repeated failure: {code}").into());
         let fields = problem.as_object().into_iter().flatten();
-        let own = ["type", "title", "status", "detail", "error", "code"];
+        let seconds = problem.get("retryAfter").and_then(Value::as_u64);
+        error.retry_after = seconds.map(Duration::from_secs);
+        let own = [
+            "type",
+            "title",
+            "status",
+            "detail",
+            "error",
+            "code",
+            "retryAfter",
+        ];
         let extra = fields.filter(|(name, _)| !own.contains(&name.as_str()));
         error.extra = extra
             .map(|(name, value)| (name.clone(), value.clone()))

@@ -135,7 +135,7 @@ impl OpenAiClient {
                 }
                 Err(failure) => failure,
             };
-            maybe_paid |= !failure.error.surely_cost_nothing();
+            maybe_paid |= failure.is_in_success || !failure.error.surely_cost_nothing();
             let wait = retry::wait_before_next(&failure, attempts, &self.settings, policy);
             if let Some(wait) = wait {
                 tracing::info!(attempts, error = %failure.error, wait_ms = wait.as_millis(), "upstream call is to be sent again");
@@ -213,6 +213,7 @@ impl OpenAiClient {
                 error: retry::with_retry_after(error, hints),
                 hints,
                 request_id,
+                is_in_success: status.is_success(),
             }),
         }
     }

@@ -26,7 +26,7 @@ mod work;
 use crate::{
     gallery::Gallery,
     images::{ImageGenerator, ImageOptions, rules::ModelRules},
-    storage::{BlobStore, StorageError},
+    storage::{BlobStore, ETag, StorageError},
 };
 use places::Places;
 use running::Running;
@@ -35,6 +35,7 @@ use states::States;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 use uuid::Uuid;
 
 pub use command::{CallersFields, Destination, GenerateCommand, Patience, Repayment};
@@ -52,6 +53,9 @@ pub const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// So often an operation is looked at that changes all the while.
 const ROUNDS: u32 = 10;
+
+/// Pauses between looks at another process's operation grow up to so many times the first.
+const LONGEST_POLL_PAUSE: u32 = 8;
 
 /// Writes a failure down as the problem document that a waiting caller would get: statuses and
 /// public sentences are not this room's.
@@ -112,22 +116,32 @@ impl Operations {
         longest: Duration,
     ) -> Result<Option<Operation>, OperationError> {
         let until = Instant::now() + longest;
+        let mut pause = self.settings.poll_pause;
         loop {
             let found = self.look(id).await?;
-            let goes_on = found.as_ref().is_some_and(|found| !found.status.is_final());
-            if !goes_on || Instant::now() >= until {
+            let goes_on = match &found {
+                Some(found) => !found.status.is_final(),
+                None => self.running.find(id).is_some(), // it is being written down
+            };
+            // Whoever waits here would hold up the end of this process, and come to nothing.
+            if !goes_on || Instant::now() >= until || self.stopping.is_cancelled() {
                 return Ok(found);
             }
-            match self.running.find(id) {
-                // One that waits for a place tells nothing until it ends.
-                Some(signals) if !signals.canceled.is_cancelled() => {
-                    drop(tokio::time::timeout_at(until, signals.over()).await);
+            let change = async {
+                match self.running.find(id) {
+                    // One that waits for a place tells nothing until it ends.
+                    Some(signals) if found.is_some() && !signals.canceled.is_cancelled() => {
+                        signals.over().await;
+                    }
+                    _ => tokio::time::sleep(pause).await,
                 }
-                _ => {
-                    let next_look = Instant::now() + self.settings.poll_pause;
-                    tokio::time::sleep_until(next_look.min(until)).await;
-                }
+            };
+            tokio::select! {
+                () = change => {}
+                () = tokio::time::sleep_until(until) => {}
+                () = self.stopping.cancelled() => {}
             }
+            pause = (pause * 3 / 2).min(self.settings.poll_pause * LONGEST_POLL_PAUSE);
         }
     }
 
@@ -157,18 +171,28 @@ impl Operations {
                 error: (self.describe)(&OperationError::Canceled { payment }),
                 payment,
             });
-            match self.states.replace(&canceled, &seen.etag).await {
-                Ok(_) => {
-                    if let Some(signals) = self.running.find(id) {
-                        signals.canceled.cancel();
-                    }
-                    return Ok(Some(canceled));
-                }
+            // Whoever asks may leave before they are told, and the work is told all the same.
+            let canceling = self.clone().replace_by_canceled(canceled, seen.etag);
+            let done = self.tasks.spawn(canceling.in_current_span()).await;
+            match done.map_err(|_| OperationError::Crashed)? {
+                Ok(canceled) => return Ok(Some(canceled)),
                 Err(StorageError::Changed) => {}
                 Err(error) => return Err(unavailable(error)),
             }
         }
         Err(self.busy())
+    }
+
+    async fn replace_by_canceled(
+        self: Arc<Self>,
+        canceled: Operation,
+        seen: ETag,
+    ) -> Result<Operation, StorageError> {
+        self.states.replace(&canceled, &seen).await?;
+        if let Some(signals) = self.running.find(&canceled.id) {
+            signals.canceled.cancel();
+        }
+        Ok(canceled)
     }
 
     /// Whether the state container answers: lists one blob at the most.

@@ -145,6 +145,8 @@ pub struct ParsedRequest {
     pub retry_paid: bool,
     /// Fields that nobody knows.
     pub warnings: Vec<String>,
+    /// The fields themselves, of bounded size: whoever reads them again gets this request.
+    pub fields: Map<String, Value>,
 }
 
 /// A value that is not allowed.
@@ -235,6 +237,7 @@ pub fn parse_request(
         answer,
         retry_paid: fields.boolean(RETRY_PAID)?.unwrap_or(false),
         warnings: fields.unknown(),
+        fields: fields.known(),
     })
 }
 

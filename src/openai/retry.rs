@@ -22,6 +22,8 @@ pub(super) struct Failure {
     pub error: UpstreamError,
     pub hints: RetryHints,
     pub request_id: Option<String>,
+    /// It stood in an answer that began as a success: behind previews, for one.
+    pub is_in_success: bool,
 }
 
 /// What an answer's headers say about coming again.
@@ -65,6 +67,7 @@ impl Failure {
             error,
             hints: RetryHints::default(),
             request_id: None,
+            is_in_success: false,
         }
     }
 
@@ -155,6 +158,7 @@ mod tests {
                     .collect(),
             ),
             request_id: None,
+            is_in_success: false,
         }
     }
 

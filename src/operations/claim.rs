@@ -110,6 +110,8 @@ impl Operations {
             match self.states.replace_key(key, &holder, &found.etag).await {
                 // Another request may begin under this id, and has the key then.
                 Ok(_) if holder.operation != id => return ours(holder.operation, None),
+                // Given back, it would forget what may have been paid for.
+                Ok(_) if holder.before.is_some() => return ours(id, None),
                 Ok(seen) => return ours(id, Some(held(seen))),
                 Err(StorageError::Changed) => {}
                 Err(error) => return Err(OperationError::StateUnavailable(error)),
@@ -138,7 +140,21 @@ impl Operations {
             };
         };
         let is_same_request = holder.body == key.body;
-        let Some(first) = self.look(&holder.operation).await? else {
+        let first = self.look(&holder.operation).await?;
+        let has_begun = first
+            .as_ref()
+            .is_some_and(|first| first.status.payment() != Some(Payment::None));
+        let before = holder.before.clone();
+        if let Some(before) = before.as_ref().filter(|_| !has_begun)
+            && (!is_same_request || repayment == Repayment::Refused)
+            && let Some(before) = self.look(before).await?
+        {
+            return match is_same_request {
+                true => Ok(NextHolder::First(before.into())),
+                false => Err(OperationError::KeyReused),
+            };
+        }
+        let Some(first) = first else {
             // Its request waits for a place, or is lost. Both may go on under one id: only one
             // of them will be able to write that operation down.
             return match is_same_request {
@@ -149,10 +165,21 @@ impl Operations {
             };
         };
         match (first.status.payment(), repayment) {
-            (Some(Payment::None), _) => Ok(anew),
+            (Some(Payment::None), _) => Ok(anew.instead_of(before)),
             _ if !is_same_request => Err(OperationError::KeyReused),
-            (Some(Payment::Possible), Repayment::Allowed) => Ok(anew),
+            (Some(Payment::Possible), Repayment::Allowed) => {
+                Ok(anew.instead_of(Some(holder.operation.clone())))
+            }
             _ => Ok(NextHolder::First(first.into())),
+        }
+    }
+}
+
+impl NextHolder {
+    fn instead_of(self, before: Option<OperationId>) -> Self {
+        match self {
+            Self::Ours(holder) => Self::Ours(holder.instead_of(before)),
+            Self::Shared(_) | Self::First(_) => self,
         }
     }
 }

@@ -6,9 +6,6 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use time::OffsetDateTime;
 
-/// Hexadecimal digits of the milliseconds since 1970: enough until the year 10889.
-const TIME_DIGITS: usize = 12;
-
 /// Hexadecimal digits of a version 4 UUID, 122 bits of them by chance.
 const CHANCE_DIGITS: usize = 32;
 
@@ -23,13 +20,17 @@ pub struct OperationId(String);
 pub struct InvalidOperationId;
 
 impl OperationId {
+    /// Hexadecimal digits of the milliseconds since 1970: enough until the year 10889.
+    pub(super) const TIME_DIGITS: usize = 12;
+
     /// The id of an operation that is accepted at `now`.
     #[must_use]
     pub fn new(now: OffsetDateTime) -> Self {
         let millis = now.unix_timestamp_nanos() / 1_000_000;
-        let millis = u64::try_from(millis).unwrap_or(0) & ((1 << (4 * TIME_DIGITS)) - 1);
+        let millis = u64::try_from(millis).unwrap_or(0) & ((1 << (4 * Self::TIME_DIGITS)) - 1);
+        let digits = Self::TIME_DIGITS;
         let chance = uuid::Uuid::new_v4().simple();
-        Self(format!("{millis:0TIME_DIGITS$x}{chance}"))
+        Self(format!("{millis:0digits$x}{chance}"))
     }
 
     /// Reads an id.
@@ -38,7 +39,7 @@ impl OperationId {
     /// [`InvalidOperationId`] for what none of ours looks like.
     pub fn parse(text: &str) -> Result<Self, InvalidOperationId> {
         let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        let is_id = text.len() == TIME_DIGITS + CHANCE_DIGITS && text.bytes().all(is_digit);
+        let is_id = text.len() == Self::TIME_DIGITS + CHANCE_DIGITS && text.bytes().all(is_digit);
         is_id
             .then(|| Self(text.to_owned()))
             .ok_or(InvalidOperationId)
@@ -53,7 +54,7 @@ impl OperationId {
     /// When the operation was accepted, by the clock of the process that did.
     #[must_use]
     pub fn created_at(&self) -> OffsetDateTime {
-        let millis = i128::from_str_radix(&self.0[..TIME_DIGITS], 16).unwrap_or(0);
+        let millis = i128::from_str_radix(&self.0[..Self::TIME_DIGITS], 16).unwrap_or(0);
         OffsetDateTime::from_unix_timestamp_nanos(millis * 1_000_000)
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }

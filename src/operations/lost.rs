@@ -8,10 +8,15 @@ use super::{
     outcome::{FinishedImage, FinishedOperation, OperationError},
     owner::Ownership,
     record::{MOST_OWNERS_LOST, Operation, OperationStatus, Payment},
-    states::Seen,
 };
-use crate::{gallery::StoredImage, image_format::ImageFormat, storage::StorageError};
+use crate::{
+    gallery::StoredImage,
+    image_format::ImageFormat,
+    storage::{ETag, StorageError},
+};
 use std::{sync::Arc, time::Duration};
+use tracing::Instrument;
+use uuid::Uuid;
 
 /// Images are looked for that were made so long after the provider was asked: the longest
 /// generation, late storing, and clocks that differ by minutes.
@@ -38,7 +43,11 @@ impl Operations {
             if !self.is_lost(operation, seen.age) {
                 return Ok(seen.value);
             }
-            match self.end_or_take_up(operation, &seen).await {
+            // Whoever asks may leave at any moment: what they have begun is not broken off.
+            let operation = operation.clone();
+            let handling = self.clone().end_or_take_up(operation, seen.etag);
+            let handled = self.tasks.spawn(handling.in_current_span()).await;
+            match handled.map_err(|_| OperationError::Crashed)? {
                 Ok(operation) => return Ok(Some(operation)),
                 Err(StorageError::Changed) => {} // somebody else did
                 Err(error) => return Err(unavailable(error)),
@@ -61,16 +70,16 @@ impl Operations {
     }
 
     async fn end_or_take_up(
-        self: &Arc<Self>,
-        operation: &Operation,
-        seen: &Seen<Operation>,
+        self: Arc<Self>,
+        operation: Operation,
+        seen: ETag,
     ) -> Result<Operation, StorageError> {
         let mark = operation.id.mark();
         let waits = matches!(operation.status, OperationStatus::NotRunning);
         if waits && operation.owners_lost < MOST_OWNERS_LOST {
             let taken_up = operation.taken_up_by(self.instance);
             let entry = self.running.enter(&operation.id);
-            let version = self.states.replace(&taken_up, &seen.etag).await?;
+            let version = self.states.replace(&taken_up, &seen).await?;
             tracing::info!(operation = mark, "a lost operation is taken up");
             let states = &self.states;
             let ownership =
@@ -80,7 +89,7 @@ impl Operations {
         }
         let status = match waits {
             true => self.verdict(Payment::None),
-            false => match self.find_images(operation).await? {
+            false => match self.find_images(&operation).await? {
                 Some(result) => OperationStatus::Succeeded { result },
                 None => self.verdict(Payment::Possible),
             },
@@ -91,7 +100,7 @@ impl Operations {
             "a lost operation has ended"
         );
         let ended = operation.ended(status);
-        self.states.replace(&ended, &seen.etag).await?;
+        self.states.replace(&ended, &seen).await?;
         Ok(ended)
     }
 
@@ -151,6 +160,7 @@ impl Operations {
             request_id: String::new(),
             output_key: String::new(),
             owner: None,
+            attempt: Uuid::nil(),
             beats: 0,
             owners_lost: 0,
             provider: String::new(),

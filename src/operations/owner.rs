@@ -170,6 +170,52 @@ impl Ownership {
     }
 }
 
+/// Ends an operation of which nobody knows whether it was written down, before it has begun. Where
+/// it was not, this is written in its place, so that a write that is still on its way finds the
+/// name taken.
+pub(super) async fn take_back(
+    states: States,
+    operation: Operation,
+    status: OperationStatus,
+    entry: Entry,
+    settings: OperationSettings,
+) {
+    let mut pause = settings.late_storing_pause;
+    for _ in 0..SETTLING_ATTEMPTS {
+        match try_to_take_back(&states, &operation, status.clone()).await {
+            Ok(()) => return drop(entry),
+            Err(error) => {
+                tracing::warn!(%error, pause_ms = pause.as_millis(), "an operation that could not be begun is ended again");
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_SETTLING_PAUSE);
+    }
+    tracing::error!("an operation that could not be begun may be found and begun");
+}
+
+async fn try_to_take_back(
+    states: &States,
+    operation: &Operation,
+    status: OperationStatus,
+) -> Result<(), StorageError> {
+    let ended = operation.ended(status);
+    match states.create(&ended).await {
+        Err(StorageError::AlreadyExists) => {}
+        created => return created.map(drop),
+    }
+    let Some(found) = states.read(&ended.id).await? else {
+        return Err(StorageError::Changed);
+    };
+    // Another request with the key may have begun under this id, in this very process.
+    let is_ours =
+        |found: &Operation| found.attempt == operation.attempt && !found.status.is_final();
+    match found.value.is_some_and(|found| is_ours(&found)) {
+        true => states.replace(&ended, &found.etag).await.map(drop),
+        false => Ok(()), // ended, or in other hands
+    }
+}
+
 /// Whoever was taken for lost and has the images after all corrects the verdict: nobody else
 /// knows better. Any other end stays.
 fn may_end(found: &Operation, status: &OperationStatus) -> bool {

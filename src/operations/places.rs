@@ -1,7 +1,7 @@
 //! Places for generations: a bounded number at once, a bounded number that wait.
 
 use super::{OperationError, OperationSettings};
-use crate::images::memory::{ImageMemory, MemoryShare};
+use crate::images::memory::{ImageMemory, MemoryShare, Reservation};
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -27,6 +27,9 @@ pub(super) struct Places {
     places: Arc<Semaphore>,
     queue: Arc<Semaphore>,
     memory: ImageMemory,
+    /// Of pictures that are only repeated: whoever does not read them must not be in the way of
+    /// those that are paid for.
+    repeated_memory: ImageMemory,
     longest_queue_time: Duration,
 }
 
@@ -36,6 +39,7 @@ impl Places {
             places: Arc::new(Semaphore::new(settings.max_concurrent)),
             queue: Arc::new(Semaphore::new(settings.max_queued)),
             memory: ImageMemory::new(settings.memory_mebibytes),
+            repeated_memory: ImageMemory::new((settings.memory_mebibytes / 6).max(1)),
             longest_queue_time: settings.longest_queue_time,
         }
     }
@@ -43,6 +47,23 @@ impl Places {
     /// An empty part of the memory for one generation.
     pub fn memory_share(&self) -> MemoryShare {
         self.memory.share()
+    }
+
+    /// Room for a stored picture that is read again.
+    ///
+    /// # Errors
+    /// [`OperationError::Busy`].
+    pub async fn reserve_repeated(
+        &self,
+        share: &MemoryShare,
+        bytes: usize,
+    ) -> Result<Reservation, OperationError> {
+        self.in_time(share.reserve(Some(bytes))).await
+    }
+
+    /// An empty part of the memory for pictures that are read again.
+    pub fn repeated_share(&self) -> MemoryShare {
+        self.repeated_memory.share()
     }
 
     /// A place for a caller who waits: after a bounded time in a queue of bounded length, and

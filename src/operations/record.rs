@@ -25,6 +25,9 @@ pub struct Operation {
     pub output_key: String,
     /// Who works on it; nobody once it was handed over.
     pub(super) owner: Option<Uuid>,
+    /// Another for each request that may have written the operation down.
+    #[serde(default)]
+    pub(super) attempt: Uuid,
     /// Counts the owner's signs of life, so that each is another version of the blob.
     #[serde(default)]
     pub(super) beats: u64,

@@ -63,15 +63,15 @@ impl Operations {
         if destination == Destination::Gallery {
             return Ok(finished);
         }
-        let memory = self.places.memory_share();
+        let memory = self.places.repeated_share();
         for image in &mut finished.images {
             let stored = image.stored.as_ref().ok_or(OperationError::NotKept)?;
             let size = usize::try_from(stored.size_bytes).unwrap_or(usize::MAX);
-            let mut reservation = memory.reserve(Some(size)).await;
+            let mut reservation = self.places.reserve_repeated(&memory, size).await?;
             let bytes = self.gallery.read(stored).await;
             let bytes = bytes.map_err(|error| match error {
-                StorageError::NotFound => OperationError::NotKept,
-                other => OperationError::StateUnavailable(other),
+                StorageError::NotFound => OperationError::NotKept, // somebody has deleted it
+                error => OperationError::StateUnavailable(error),
             })?;
             image.bytes = Some(reservation.hold(bytes.into()));
         }

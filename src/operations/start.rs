@@ -5,8 +5,9 @@ use super::{
     Operations,
     claim::{Claim, ClaimedId},
     outcome::FinishedOperation,
-    owner::Ownership,
+    owner::{Ownership, take_back},
     places::{Admission, Place},
+    record::Payment,
     repeat::Repetition,
     task::RunningOperation,
 };
@@ -16,8 +17,9 @@ use crate::{
 };
 use std::sync::Arc;
 use time::OffsetDateTime;
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 use tracing::Instrument;
+use uuid::Uuid;
 
 /// What a request has started.
 pub enum Started {
@@ -66,7 +68,13 @@ impl Operations {
         };
         let id = claimed.id.clone();
         let is_repeatable = command.key.is_some();
-        let place = match self.places.take().await {
+        let place = tokio::select! {
+            biased;
+            // What would be sent now could be cut off, paid for.
+            () = self.stopping.cancelled() => return Err(self.busy()),
+            place = self.places.take() => place,
+        };
+        let place = match place {
             // The other request with this key may have begun meanwhile, and needs no other place.
             Err(busy) if is_repeatable => {
                 return match self.look(&id).await? {
@@ -76,11 +84,13 @@ impl Operations {
             }
             place => place?,
         };
-        // From here on nobody's leaving stops it: what is written down is done.
+        // From here on nobody's leaving stops the writing: what is written down comes to its end.
+        let (here, presence) = oneshot::channel();
         let begin = self
             .clone()
-            .begin(claimed, place, command, partials, came_at);
+            .begin(claimed, place, command, partials, came_at, presence);
         let begun = self.tasks.spawn(begin.in_current_span()).await;
+        drop::<oneshot::Sender<()>>(here);
         match begun.map_err(|_| OperationError::Crashed)?? {
             Some(running) => Ok(Started::Running(running)),
             None => repeated(&id).await,
@@ -88,7 +98,8 @@ impl Operations {
     }
 
     /// Writes an operation down as sent and starts its work; `None` when another request with the
-    /// same key was faster.
+    /// same key was faster. Whoever left while it was written (`presence` has ended) wants nothing
+    /// sent.
     async fn begin(
         self: Arc<Self>,
         claimed: ClaimedId,
@@ -96,12 +107,22 @@ impl Operations {
         command: GenerateCommand,
         partials: Option<PartialImages>,
         came_at: Instant,
+        mut presence: oneshot::Receiver<()>,
     ) -> Result<Option<RunningOperation>, OperationError> {
         let waiting = self.new_operation(&claimed, &command, None);
         let operation = waiting.sent(OffsetDateTime::now_utc());
         let Some(ownership) = self.write_down(claimed, operation).await? else {
             return Ok(None);
         };
+        if presence.try_recv() == Err(oneshot::error::TryRecvError::Closed) {
+            drop(place);
+            let payment = Payment::None;
+            let canceled = OperationError::Canceled { payment };
+            let error = (self.describe)(&canceled);
+            let settled = ownership.settle(OperationStatus::Canceled { error, payment });
+            settled.await;
+            return Err(canceled);
+        }
         Ok(Some(
             self.spawn(ownership, place, command, partials, came_at),
         ))
@@ -148,7 +169,7 @@ impl Operations {
     /// Writes a new operation down, which has its key from then on; `None` when another request
     /// with the same key did.
     async fn write_down(
-        &self,
+        self: &Arc<Self>,
         claimed: ClaimedId,
         operation: Operation,
     ) -> Result<Option<Ownership>, OperationError> {
@@ -165,7 +186,21 @@ impl Operations {
                 claimed.keep();
                 Ok(None)
             }
-            Err(error) => Err(OperationError::StateUnavailable(error)),
+            Err(error) => {
+                // It may be there all the same. Its caller is told that nothing was begun, so
+                // nobody may find it and begin; until that is sure it keeps its key.
+                claimed.keep();
+                let error = OperationError::StateUnavailable(error);
+                let never_begun = OperationStatus::Failed {
+                    error: (self.describe)(&error),
+                    payment: Payment::None,
+                    is_verdict: false,
+                };
+                let (states, settings) = (self.states.clone(), self.settings);
+                let take_back = take_back(states, operation, never_begun, entry, settings);
+                self.tasks.spawn(take_back.in_current_span());
+                Err(error)
+            }
         }
     }
 
@@ -182,6 +217,7 @@ impl Operations {
             request_id: command.request_id.clone(),
             output_key: command.output_key.clone(),
             owner: Some(self.instance),
+            attempt: Uuid::new_v4(),
             beats: 0,
             owners_lost: 0,
             provider: self.generator.provider().to_owned(),

@@ -48,6 +48,10 @@ pub(super) struct KeyHolder {
     /// back.
     #[serde(default)]
     pub is_shared: bool,
+    /// The operation instead of which this one is, with its caller's word that it may be paid
+    /// again: until that has begun, the other one's end is what the key stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<OperationId>,
 }
 
 impl KeyHolder {
@@ -57,6 +61,7 @@ impl KeyHolder {
             body: key.body.clone(),
             claim: Uuid::new_v4(),
             is_shared: false,
+            before: None,
         }
     }
 
@@ -67,6 +72,11 @@ impl KeyHolder {
             is_shared: true,
             ..self.clone()
         }
+    }
+
+    /// Instead of an operation that may have been paid for.
+    pub fn instead_of(self, before: Option<OperationId>) -> Self {
+        Self { before, ..self }
     }
 }
 
@@ -232,6 +242,7 @@ impl States {
                 if let Err(error) = &value {
                     // The sentence has places and names of ours, and no word of a caller's.
                     let (line, column) = (error.line(), error.column());
+                    let path = without_chance(path);
                     tracing::error!(path, line, column, "a state blob cannot be read");
                 }
                 Ok(Some(Seen {
@@ -296,6 +307,15 @@ fn state_blob(json: Vec<u8>, metadata: Metadata) -> NewBlob {
         content_type: "application/json".to_owned(),
         metadata,
         write_id: Uuid::new_v4(),
+    }
+}
+
+/// A path for the log: whoever has an operation's whole id may see and cancel it. What is left of
+/// it begins the blob's name.
+fn without_chance(path: &str) -> &str {
+    match path.strip_prefix(OPERATIONS) {
+        Some(id) => &path[..path.len() - id.len() + OperationId::TIME_DIGITS.min(id.len())],
+        None => path,
     }
 }
 

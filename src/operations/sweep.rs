@@ -51,6 +51,13 @@ impl Operations {
         {
             tracing::warn!(%error, "an operation could not be looked at");
         }
+        // A folder's ages are by a clock that may jump: what is at work here is not old.
+        if state
+            .operation_id()
+            .is_some_and(|id| self.running.find(&id).is_some())
+        {
+            return;
+        }
         // By this process's clock alone nothing goes; it only spares most of the questions.
         let seems_old = OffsetDateTime::now_utc() - state.last_modified > self.settings.kept_for;
         let kept_for = self.settings.kept_for + Duration::from_secs(60);

@@ -113,14 +113,22 @@ impl Operations {
             Err(Interruption::Canceled) => return,
             Err(Interruption::Stopping) => return ownership.hand_over().await,
         };
-        match ownership.send_off(OffsetDateTime::now_utc()).await {
-            Ok(()) => {}
-            Err(Lost::Taken) => return,
-            // Nothing was sent: whoever asks next finds it without an owner.
-            Err(Lost::Unavailable(error)) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::error!(%error, cause, "an operation could not be begun");
-                return;
+        let mut pause = self.settings.late_storing_pause;
+        loop {
+            match ownership.send_off(OffsetDateTime::now_utc()).await {
+                Ok(()) => break,
+                Err(Lost::Taken) => return,
+                // Nothing was sent, and perhaps nobody asks for it.
+                Err(Lost::Unavailable(error)) => {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::error!(%error, cause, "an operation could not be begun yet");
+                }
+            }
+            tokio::select! {
+                biased;
+                () = canceled.cancelled() => return,
+                () = self.stopping.cancelled() => return ownership.hand_over().await,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(self.settings.heartbeat),
             }
         }
         let latest = Instant::now() + command.patience.longest_generation(&self.settings);

@@ -108,8 +108,10 @@ async fn generate(
     let mut request = parse_gpu_sample_request(fields.clone())?;
     request.fill_in(&app.operations.rules(&request.image.options));
     let caller = caller(app, &parts.uri, &parts.headers, &parts.extensions);
-    let same = ("generate", &fields.into_json());
+    let fields = fields.into_json();
+    let same = ("generate", &fields);
     let key = request_key(app, id, &parts.headers, &caller, same)?;
+    drop(fields); // as JSON values a body takes many times its length
     let prompt = request.image.prompt.as_str().to_owned();
     let base_url = public_base_url(app, &parts.headers);
     let finished = app.operations.generate(command(request, id, key)).await;

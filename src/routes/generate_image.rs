@@ -52,10 +52,13 @@ pub async fn handle(
     if delivery == Delivery::Events {
         events::check_host(&app, &parts.headers)?;
     }
-    let parsed = parse_request(fields.clone(), app.max_images)?;
+    let mut parsed = parse_request(fields.clone(), app.max_images)?;
     let caller = caller(&app, &parts.uri, &parts.headers, &parts.extensions);
     let request = ("generateImage", &fields);
     let key = request_key(&app, &id, &parts.headers, &caller, request)?;
+    // As JSON values a body takes many times its length, and an operation may wait for long.
+    drop(fields);
+    let fields = std::mem::take(&mut parsed.fields);
     let answer = ImageAnswer {
         output_key: parsed.answer.output_key.clone(),
         request_id: id.as_str().to_owned(),

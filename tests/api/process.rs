@@ -418,3 +418,23 @@ async fn the_log_holds_no_secret_and_no_prompt() {
     }
     assert!(!printed.contains('\u{1b}'), "no colours where nobody looks");
 }
+
+/// Whoever has an operation's id may see its result and cancel it.
+#[tokio::test]
+async fn the_log_holds_no_operations_id() {
+    let upstream = Upstream::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::over(&upstream, folder.path()).await;
+    let request = client().post(format!("{}/api/generateImage", running.base));
+    let request = request.header("accept", "application/json");
+    let answer = Answer::of(request.body("{\"prompt\":\"a\"}")).await;
+    let id = answer.json()["object"]["operationId"].clone();
+    let id = id.as_str().unwrap();
+    std::fs::write(folder.path().join("state/operations").join(id), "damaged").unwrap();
+    let asked = Answer::of(client().get(answer.header("operation-location"))).await;
+    assert_eq!(asked.json()["error"]["code"], "state_unreadable");
+    running.signal("-TERM");
+    let printed = running.end().await.1;
+    assert!(printed.contains("a state blob cannot be read"), "{printed}");
+    assert!(!printed.contains(id), "{printed}");
+}

@@ -61,6 +61,8 @@ pub enum Fault {
     Slow(Duration),
     /// The service does it when it is told to.
     Held(Arc<Notify>),
+    /// The service does it, and its answer takes so long.
+    AnswerLate(Duration),
     /// The service does it, and says this with it.
     Says(&'static str, String),
     /// The service does it, and its clock is so many seconds fast.
@@ -233,6 +235,11 @@ async fn answer(client: reqwest::Client, request: Request, fault: Option<Fault>)
         Some(Fault::Held(go)) => {
             go.notified().await;
             pass_on(client, request).await
+        }
+        Some(Fault::AnswerLate(time)) => {
+            let answer = pass_on(client, request).await;
+            tokio::time::sleep(time).await;
+            answer
         }
         Some(Fault::Says(name, value)) => {
             let mut answer = pass_on(client, request).await;

@@ -9,6 +9,8 @@ use std::time::Duration;
 /// The fields of a request that were not read yet.
 pub(super) struct Fields {
     values: Map<String, Value>,
+    /// Those that were read, as they came.
+    taken: Map<String, Value>,
     writing: Writing,
 }
 
@@ -35,12 +37,18 @@ pub(super) fn invalid(field: &str, problem: &str, allowed: &str) -> InvalidOptio
 
 impl Fields {
     pub fn new(values: Map<String, Value>, writing: Writing) -> Self {
-        Self { values, writing }
+        Self {
+            values,
+            taken: Map::new(),
+            writing,
+        }
     }
 
     /// `null` is as good as absent.
     fn take(&mut self, name: &str) -> Option<Value> {
-        self.values.remove(name).filter(|value| !value.is_null())
+        let value = self.values.remove(name).filter(|value| !value.is_null())?;
+        self.taken.insert(name.to_owned(), value.clone());
+        Some(value)
     }
 
     /// A value that is no text: written as one it is read strictly, or stays a text.
@@ -172,6 +180,17 @@ impl Fields {
     /// `maxRetries`: how often a failed call may be repeated.
     pub fn max_retries(&mut self) -> Result<Option<u32>, InvalidOption> {
         Ok(self.integer("maxRetries", 0, 20)?.map(super::as_u32))
+    }
+
+    /// The fields that were read, and the bounded names of others: from them the same request is
+    /// read again, with the same warnings. Whatever else a caller sent is let go.
+    pub fn known(&self) -> Map<String, Value> {
+        let mut known = self.taken.clone();
+        for name in self.values.keys().take(MOST_WARNINGS) {
+            let name: String = name.chars().take(LONGEST_NAME + 1).collect();
+            known.insert(name, Value::Null);
+        }
+        known
     }
 
     /// A warning for each field that nobody took, for a bounded number of them.
