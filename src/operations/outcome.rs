@@ -35,6 +35,11 @@ pub struct FinishedOperation {
 }
 
 impl FinishedOperation {
+    /// Whether its images were found in the gallery when their process was gone.
+    pub(super) fn was_found(&self) -> bool {
+        self.attempts.is_none()
+    }
+
     /// As it is written down: the pictures' memory is wanted by others.
     pub(super) fn without_bytes(&self) -> Self {
         let mut finished = self.clone();

@@ -216,15 +216,14 @@ async fn try_to_take_back(
     }
 }
 
-/// Whoever was taken for lost and has the images after all corrects the verdict: nobody else
-/// knows better. Any other end stays.
+/// Whoever was taken for lost and has the images after all corrects the verdict, be it that there
+/// are none or only those that were in the gallery then: nobody else knows better. Any other end
+/// stays.
 fn may_end(found: &Operation, status: &OperationStatus) -> bool {
-    let was_given_up = matches!(
-        &found.status,
-        OperationStatus::Failed {
-            is_verdict: true,
-            ..
-        }
-    );
+    let was_given_up = match &found.status {
+        OperationStatus::Failed { is_verdict, .. } => *is_verdict,
+        OperationStatus::Succeeded { result } => result.was_found(),
+        _ => false,
+    };
     was_given_up && matches!(status, OperationStatus::Succeeded { .. })
 }

@@ -71,7 +71,9 @@ impl Default for OperationSettings {
             poll_pause: Duration::from_millis(500),
             longest_settling: Duration::from_secs(2),
             first_sweep_after: Duration::from_secs(2),
-            sweep_pause: Duration::from_secs(3600),
+            // A look costs a list of a day's operations, and nobody else brings a lost one that
+            // nobody asks for to its end.
+            sweep_pause: Duration::from_secs(300),
             kept_for: Duration::from_secs(24 * 3600),
         }
     }

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use time::OffsetDateTime;
 
 impl Operations {
-    /// Sweeps a moment after the start and then every hour, without end.
+    /// Sweeps a moment after the start and then every few minutes, without end.
     pub async fn keep_sweeping(self: &Arc<Self>) {
         tokio::time::sleep(self.settings.first_sweep_after).await;
         loop {
@@ -44,8 +44,10 @@ impl Operations {
     }
 
     async fn sweep_one(self: &Arc<Self>, kind: StateKind, state: &ListedState) {
+        // A folder's hint may be newer than its state after a crash, and looking costs little.
+        let is_worth_a_look = state.seems_unfinished || !self.states.are_shared();
         if kind == StateKind::Operation
-            && state.seems_unfinished
+            && is_worth_a_look
             && let Some(id) = state.operation_id()
             && let Err(error) = self.look(&id).await
         {

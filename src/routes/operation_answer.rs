@@ -52,7 +52,13 @@ pub fn operation_answer(
     let id = operation.id.clone();
     match operation.status {
         OperationStatus::NotRunning | OperationStatus::Running => {}
-        OperationStatus::Succeeded { result } => {
+        OperationStatus::Succeeded { mut result } => {
+            let made = result.images.len();
+            result.images.retain(|image| image.stored.is_some());
+            if result.images.len() < made {
+                let warning = "what was not to be stored went to its caller alone";
+                result.warnings.push(warning.to_owned());
+            }
             let answer = ImageAnswer {
                 output_key: operation.output_key,
                 request_id: operation.request_id,

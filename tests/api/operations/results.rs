@@ -3,7 +3,7 @@
 
 use super::{CALLS, assert_open, fox, lasting, lasting_problem, quick_upstream};
 use crate::{
-    service::{Service, open},
+    service::{self, Service, client, open},
     upstream::{Answer, Upstream, picture},
 };
 use serde_json::{Value, json};
@@ -156,4 +156,20 @@ async fn pictures_that_are_paid_for_are_stored_late() {
     assert_open(&ended["result"], &picture::small_png()).await;
     assert_eq!(ended["result"]["warnings"], Value::from([""; 0].to_vec()));
     assert_eq!(upstream.requests_to(CALLS).len(), 1);
+}
+
+/// An unsaved picture of the sample's function has no address.
+#[tokio::test]
+async fn a_picture_that_was_not_to_be_stored_is_not_in_the_result() {
+    let upstream = quick_upstream().await;
+    let service = Service::over(&upstream, &[]).await;
+    let request = client().post(format!("{}/api/generate", service.base()));
+    let answer = service::Answer::of(request.body("{\"prompt\":\"a red fox\"}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let asked = service::Answer::of(client().get(answer.header("operation-location"))).await;
+    let operation = asked.json();
+    assert_eq!(operation["status"], "succeeded");
+    assert_eq!(operation["result"]["imageList"], json!([]));
+    let warnings = operation["result"]["warnings"].to_string();
+    assert!(warnings.contains("went to its caller alone"), "{warnings}");
 }

@@ -93,7 +93,8 @@ async fn a_request_that_loses_the_store_in_between_frees_its_key() {
         faulty.proxy.script(Step::State, [well, busy()]);
         let failed = faulty.service.generate_with(&fox(), headers).await;
         failed.assert_problem(502, "storage_error");
-        assert_eq!(faulty.proxy.seen(Step::State), taken + 2);
+        // A third one ends what the second may have written down after all.
+        assert!(faulty.proxy.seen(Step::State) >= taken + 2);
         let other = json!({"prompt": "another"});
         let answer = super::found("a free key", || async {
             let answer = faulty.service.generate_with(&other, headers).await;
