@@ -2,7 +2,7 @@
 
 use super::{
     ASK_AGAIN_AFTER, Destination, GenerateCommand, OperationError, OperationId, OperationSettings,
-    OperationStatus, Operations, RequestKey, outcome::FinishedOperation,
+    OperationStatus, Operations, Payment, RequestKey, outcome::FinishedOperation,
 };
 use crate::storage::StorageError;
 use std::{sync::Arc, time::Duration};
@@ -41,6 +41,10 @@ impl Operations {
             Some(OperationStatus::Succeeded { result }) => {
                 self.with_bytes(result, repetition.destination).await
             }
+            Some(OperationStatus::Canceled {
+                payment: payment @ Payment::None,
+                ..
+            }) => Err(OperationError::Canceled { payment }),
             Some(
                 OperationStatus::Failed { error, .. } | OperationStatus::Canceled { error, .. },
             ) => Err(OperationError::FirstFailed { id, problem: error }),

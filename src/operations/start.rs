@@ -2,7 +2,7 @@
 
 use super::{
     CallersFields, GenerateCommand, Operation, OperationError, OperationId, OperationStatus,
-    Operations,
+    Operations, ROUNDS,
     claim::{Claim, ClaimedId},
     outcome::FinishedOperation,
     owner::{Ownership, take_back},
@@ -57,6 +57,26 @@ impl Operations {
     ) -> Result<Started, OperationError> {
         check_request(self.generator.as_ref(), &command.request)?;
         let came_at = Instant::now();
+        for _ in 0..ROUNDS {
+            let (command, partials) = (command.clone(), partials.clone());
+            match self.try_to_start(command, partials, came_at).await {
+                // Whoever was faster with this key left before anything was sent. A host that
+                // sends a request again when a connection breaks comes just then.
+                Err(OperationError::Canceled {
+                    payment: Payment::None,
+                }) => {}
+                done => return done,
+            }
+        }
+        Err(self.busy())
+    }
+
+    async fn try_to_start(
+        self: &Arc<Self>,
+        command: GenerateCommand,
+        partials: Option<PartialImages>,
+        came_at: Instant,
+    ) -> Result<Started, OperationError> {
         let repetition = Repetition::of(&command, &self.settings);
         let repeated = async |first: &OperationId| {
             let finished = self.repeat(first, repetition).await;
@@ -68,13 +88,7 @@ impl Operations {
         };
         let id = claimed.id.clone();
         let is_repeatable = command.key.is_some();
-        let place = tokio::select! {
-            biased;
-            // What would be sent now could be cut off, paid for.
-            () = self.stopping.cancelled() => return Err(self.busy()),
-            place = self.places.take() => place,
-        };
-        let place = match place {
+        let place = match self.take_place().await {
             // The other request with this key may have begun meanwhile, and needs no other place.
             Err(busy) if is_repeatable => {
                 return match self.look(&id).await? {
@@ -94,6 +108,15 @@ impl Operations {
         match begun.map_err(|_| OperationError::Crashed)?? {
             Some(running) => Ok(Started::Running(running)),
             None => repeated(&id).await,
+        }
+    }
+
+    /// A place, unless the process is to stop: what would be sent now could be cut off, paid for.
+    async fn take_place(&self) -> Result<Place, OperationError> {
+        tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => Err(self.busy()),
+            place = self.places.take() => place,
         }
     }
 
