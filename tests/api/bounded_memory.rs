@@ -143,7 +143,7 @@ async fn nothing_is_paid_while_pictures_that_wait_for_the_store_fill_the_memory(
 #[tokio::test]
 async fn repeated_pictures_that_nobody_reads_do_not_fill_the_memory() {
     let upstream = Upstream::start().await;
-    upstream.always(Answer::image(picture::padded_png(64, 64, 4_000_000)));
+    upstream.always(Answer::image(picture::padded_png(64, 64, LARGE)));
     let base_url = upstream.base_url();
     let service = service_of_small_memory(&[("OPENAI_BASE_URL", &base_url)]).await;
     let body = json!({"prompt": "a", "response_format": "b64_json"});
@@ -151,7 +151,7 @@ async fn repeated_pictures_that_nobody_reads_do_not_fill_the_memory() {
     let first = service.post(body.to_string(), &headers).await;
     assert_eq!(first.status, 200);
     let mut unread = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..3 {
         let mut request = client().post(format!("{}/api/generateImage", service.base()));
         for (name, value) in headers {
             request = request.header(name, value);
@@ -160,7 +160,7 @@ async fn repeated_pictures_that_nobody_reads_do_not_fill_the_memory() {
         unread.push(request.body(body.to_string()).send().await.unwrap());
     }
     let statuses: Vec<u16> = unread.iter().map(|one| one.status().as_u16()).collect();
-    assert_eq!((statuses[0], statuses[4]), (200, 429), "{statuses:?}");
+    assert_eq!(statuses, [200, 429, 429]);
     let paid = service.generate(&json!({"prompt": "b"})).await;
     assert_eq!(paid.status, 200, "{}", paid.text());
     assert_eq!(upstream.requests_to("/images/generations").len(), 2);

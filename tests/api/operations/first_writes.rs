@@ -2,7 +2,10 @@
 //! taken, there is one operation and one payment.
 
 use super::{CALLS, answer_of, faulty::Faulty, fox, record, send};
-use crate::faulty_account::{Fault, Step};
+use crate::{
+    faulty_account::{Fault, Step},
+    service::{Answer, client},
+};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
@@ -40,9 +43,8 @@ async fn a_first_request_that_is_slow_to_be_written_down_gets_its_repetitions_im
     faulty.gate.open();
     faulty.make_container().await;
     let go = Arc::new(Notify::new());
-    faulty
-        .proxy
-        .script(Step::State, [WELL, Fault::Held(go.clone())]);
+    let held = [WELL, Fault::Held(go.clone())];
+    faulty.proxy.script(Step::State, held);
     let first = send(&faulty.service, &fox(), &[KEY]);
     faulty.proxy.wait_for(Step::State, 2).await;
     let second = send(&faulty.service, &fox(), &[KEY]);
@@ -54,6 +56,29 @@ async fn a_first_request_that_is_slow_to_be_written_down_gets_its_repetitions_im
         assert_eq!(answer.operation_id(), second.operation_id());
     }
     assert_eq!(faulty.calls(), 1);
+}
+
+/// Its id is in its key before.
+#[tokio::test]
+async fn who_asks_for_what_is_being_written_down_waits_for_it() {
+    let faulty = Faulty::start(|_| {}).await;
+    faulty.gate.open();
+    faulty.make_container().await;
+    let go = Arc::new(Notify::new());
+    let held = [WELL, Fault::Held(go.clone())];
+    faulty.proxy.script(Step::State, held);
+    let caller = send(&faulty.service, &fox(), &[KEY]);
+    faulty.proxy.wait_for(Step::State, 2).await;
+    let id = record::id_of_key(&faulty.account.store()).await;
+    let read = faulty.proxy.seen(Step::StateRead);
+    let location = format!("{}/api/operations/{id}?wait=20", faulty.service.base());
+    let question = tokio::spawn(Answer::of(client().get(location)));
+    faulty.proxy.wait_for(Step::StateRead, read + 1).await;
+    go.notify_one();
+    let told = answer_of(question).await;
+    assert_eq!(told.status, 200, "{}", told.text());
+    assert_eq!(told.json()["status"], "succeeded");
+    assert_eq!(answer_of(caller).await.operation_id(), id);
 }
 
 /// Both write it down under one id, in one process.

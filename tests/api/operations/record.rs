@@ -81,6 +81,14 @@ pub async fn get(store: &AzureStore, id: &str) -> Value {
     serde_json::from_slice(&blob.bytes).unwrap()
 }
 
+/// The operation of an account's only key.
+pub async fn id_of_key(store: &AzureStore) -> String {
+    let name = names(store, "keys").await.remove(0);
+    let key = store.get(Container::State, &name).await.unwrap();
+    let holder: Value = serde_json::from_slice(&key.bytes).unwrap();
+    holder["operation"].as_str().unwrap().to_owned()
+}
+
 /// The names of an account's operations or keys, in order.
 pub async fn names(store: &AzureStore, folder: &str) -> Vec<String> {
     let query = ListQuery {
