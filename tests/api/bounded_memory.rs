@@ -3,7 +3,7 @@
 use crate::{
     azurite,
     faulty_account::{Fault, FaultyAccount, Step},
-    service::{Service, open},
+    service::{Service, client, open},
     upstream::{Answer, Gate, Upstream, picture},
 };
 use serde_json::{Value, json};
@@ -137,6 +137,33 @@ async fn nothing_is_paid_while_pictures_that_wait_for_the_store_fill_the_memory(
             wait_until_memory_is_full(&service, &upstream).await;
         } => {}
     }
+}
+
+/// Whoever asks again and again and reads nothing gets no more than a part of the memory.
+#[tokio::test]
+async fn repeated_pictures_that_nobody_reads_do_not_fill_the_memory() {
+    let upstream = Upstream::start().await;
+    upstream.always(Answer::image(picture::padded_png(64, 64, LARGE)));
+    let base_url = upstream.base_url();
+    let service = service_of_small_memory(&[("OPENAI_BASE_URL", &base_url)]).await;
+    let body = json!({"prompt": "a", "response_format": "b64_json"});
+    let headers = [("idempotency-key", "one"), ("accept", "application/json")];
+    let first = service.post(body.to_string(), &headers).await;
+    assert_eq!(first.status, 200);
+    let mut unread = Vec::new();
+    for _ in 0..3 {
+        let mut request = client().post(format!("{}/api/generateImage", service.base()));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        // Its head alone, or the news that there is no memory.
+        unread.push(request.body(body.to_string()).send().await.unwrap());
+    }
+    let statuses: Vec<u16> = unread.iter().map(|one| one.status().as_u16()).collect();
+    assert_eq!(statuses, [200, 429, 429]);
+    let paid = service.generate(&json!({"prompt": "b"})).await;
+    assert_eq!(paid.status, 200, "{}", paid.text());
+    assert_eq!(upstream.requests_to("/images/generations").len(), 2);
 }
 
 /// An answer that finds no memory holds up the upstream and not the process: when memory is free

@@ -37,7 +37,6 @@ mod partial_images;
 mod paths;
 mod process;
 mod retries;
-mod review;
 mod service;
 mod upstream_faults;
 mod usage;

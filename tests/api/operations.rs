@@ -5,17 +5,22 @@ mod accepted;
 mod asked;
 mod canceled;
 mod clocks;
+mod faulty;
+mod first_writes;
 mod garbage;
 mod key_callers;
 mod key_failures;
 mod key_forms;
 mod keys;
 mod late;
+mod leaving;
 mod lost;
 mod owners;
 mod record;
+mod repeated_failures;
 mod results;
 mod state_faults;
+mod stopping;
 mod sweep;
 mod two_instances;
 
@@ -30,6 +35,7 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
+use tokio::task::JoinHandle;
 use visionary::{
     config::{Config, Environment, StorageConfig},
     operations::OperationSettings,
@@ -232,6 +238,23 @@ fn fox() -> Value {
 fn is_hexadecimal(text: &str) -> bool {
     text.bytes()
         .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// A request whose caller can leave, or may wait while the test goes on.
+fn send(service: &Service, body: &Value, headers: &[(&str, &str)]) -> JoinHandle<Answer> {
+    let mut request = client()
+        .post(format!("{}/api/generateImage", service.base()))
+        .header("accept", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    tokio::spawn(Answer::of(request.body(body.to_string())))
+}
+
+/// What a request is answered that is bound to be.
+async fn answer_of(request: JoinHandle<Answer>) -> Answer {
+    let answer = tokio::time::timeout(PATIENCE, request).await;
+    answer.expect("waited in vain for an answer").unwrap()
 }
 
 /// The body of an operation that has no end yet.

@@ -61,8 +61,8 @@ pub enum Fault {
     Slow(Duration),
     /// The service does it when it is told to.
     Held(Arc<Notify>),
-    /// The service does it, and its answer takes so long.
-    AnswerLate(Duration),
+    /// The service does it, and its answer comes when it is told to.
+    AnswerHeld(Arc<Notify>),
     /// The service does it, and says this with it.
     Says(&'static str, String),
     /// The service does it, and its clock is so many seconds fast.
@@ -236,9 +236,9 @@ async fn answer(client: reqwest::Client, request: Request, fault: Option<Fault>)
             go.notified().await;
             pass_on(client, request).await
         }
-        Some(Fault::AnswerLate(time)) => {
+        Some(Fault::AnswerHeld(go)) => {
             let answer = pass_on(client, request).await;
-            tokio::time::sleep(time).await;
+            go.notified().await;
             answer
         }
         Some(Fault::Says(name, value)) => {

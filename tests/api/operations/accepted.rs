@@ -1,7 +1,7 @@
 //! `Prefer: respond-async`: 202 at once, and an operation that is asked about.
 
 use super::{
-    CALLS, assert_operation, fox, held_upstream, is_hexadecimal, quick_upstream, service,
+    CALLS, assert_operation, fox, held_upstream, is_hexadecimal, quick_upstream, record, service,
     state_names, unfinished,
 };
 use crate::service::{Answer, Service, client};
@@ -95,6 +95,23 @@ async fn what_cannot_be_made_is_refused_and_not_written_down() {
     }
     assert_eq!(state_names(&service, "operations"), [""; 0]);
     assert_eq!(upstream.requests_to(CALLS).len(), 0);
+}
+
+/// What nobody knows is neither kept in memory nor written down, for however long it waits.
+#[tokio::test]
+async fn an_operation_keeps_only_the_fields_that_it_needs() {
+    let (upstream, gate) = held_upstream().await;
+    let service = service(&upstream, |operations| operations.max_concurrent = 1).await;
+    service.submit(&fox()).await;
+    upstream.wait_for_requests_to(CALLS, 1).await;
+    let body = json!({"prompt": "a red fox", "quality": "high", "junk": vec![0; 300_000]});
+    let queued = service.submit(&body).await.operation_id();
+    let kept = json!({"prompt": "a red fox", "quality": "high", "junk": null});
+    assert_eq!(record::read(&service, &queued)["fields"], kept);
+    gate.open();
+    let ended = service.ended(&queued).await;
+    let warnings = ended["result"]["warnings"].to_string();
+    assert!(warnings.contains("junk"), "{ended}");
 }
 
 #[tokio::test]

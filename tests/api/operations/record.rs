@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
-use visionary::storage::{BlobStore, Container, Metadata, NewBlob, PutMode};
+use visionary::storage::{BlobStore, Container, ListQuery, Metadata, NewBlob, PutMode};
 
 /// Milliseconds since 1970.
 pub fn now_millis() -> u64 {
@@ -79,4 +79,31 @@ pub async fn get(store: &AzureStore, id: &str) -> Value {
     let name = format!("operations/{id}");
     let blob = store.get(Container::State, &name).await.unwrap();
     serde_json::from_slice(&blob.bytes).unwrap()
+}
+
+/// The operation of an account's only key.
+pub async fn id_of_key(store: &AzureStore) -> String {
+    let name = names(store, "keys").await.remove(0);
+    let key = store.get(Container::State, &name).await.unwrap();
+    let holder: Value = serde_json::from_slice(&key.bytes).unwrap();
+    holder["operation"].as_str().unwrap().to_owned()
+}
+
+/// The names of an account's operations or keys, in order.
+pub async fn names(store: &AzureStore, folder: &str) -> Vec<String> {
+    let query = ListQuery {
+        prefix: format!("{folder}/"),
+        ..ListQuery::default()
+    };
+    let page = store.list(Container::State, &query).await.unwrap();
+    page.items.into_iter().map(|blob| blob.name).collect()
+}
+
+/// Waits until an account has an operation, and gives the last one's id.
+pub async fn last_id(store: &AzureStore) -> String {
+    super::found("an operation", || async {
+        let name = names(store, "operations").await.pop()?;
+        name.strip_prefix("operations/").map(str::to_owned)
+    })
+    .await
 }

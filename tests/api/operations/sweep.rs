@@ -1,6 +1,6 @@
 //! Housekeeping: what is older than a day goes, by the store's clock.
 
-use super::{CALLS, found, fox, quick_upstream, record, service, state_names};
+use super::{CALLS, found, fox, held_upstream, quick_upstream, record, service, state_names};
 use crate::service::Service;
 use serde_json::json;
 use std::{
@@ -97,6 +97,33 @@ async fn a_sweep_goes_by_the_stores_clock() {
     })
     .await;
     assert_eq!(service.ended(&of_1970).await["status"], "succeeded");
+}
+
+/// A folder's ages are by a clock that may jump.
+#[tokio::test]
+async fn a_sweep_removes_nothing_that_is_at_work() {
+    let (upstream, gate) = held_upstream().await;
+    let service = service(&upstream, |operations| {
+        operations.first_sweep_after = Duration::from_millis(50);
+        operations.sweep_pause = Duration::from_millis(50);
+    })
+    .await;
+    let id = service.submit(&fox()).await.operation_id();
+    upstream.wait_for_requests_to(CALLS, 1).await;
+    make_older(&super::operation_file(&service, &id), HOUR * 48);
+    // The sweep that removes this has had the other one before.
+    let behind = record::new_id(record::now_millis() + 3_600_000);
+    record::write(&service, &behind, "garbage");
+    make_older(&super::operation_file(&service, &behind), HOUR * 48);
+    found("a removal", || async {
+        service.get("/").await;
+        let left = state_names(&service, "operations");
+        (!left.contains(&behind)).then_some(())
+    })
+    .await;
+    assert_eq!(service.operation(&id).await.json()["status"], "running");
+    gate.open();
+    assert_eq!(service.ended(&id).await["status"], "succeeded");
 }
 
 #[tokio::test]
