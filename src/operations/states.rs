@@ -38,6 +38,7 @@ pub(super) struct Seen<T> {
 
 /// Whose a key is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct KeyHolder {
     pub operation: OperationId,
     /// The hash of the request that came with it.

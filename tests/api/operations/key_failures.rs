@@ -270,7 +270,7 @@ async fn a_repetition_that_finds_no_place_is_told_of_the_first_request_that_has_
     found("the repetition's claim", || async {
         service.get("/").await;
         let claim = std::fs::read_to_string(&key).unwrap_or_default();
-        claim.contains("\"is_shared\":true").then_some(())
+        claim.contains("\"isShared\":true").then_some(())
     })
     .await;
     other.open();
