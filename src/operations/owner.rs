@@ -208,8 +208,11 @@ async fn try_to_take_back(
         return Err(StorageError::Changed);
     };
     // Another request with the key may have begun under this id, in this very process.
-    let is_ours =
-        |found: &Operation| found.attempt == operation.attempt && !found.status.is_final();
+    // And another process may have taken this very one up.
+    let is_ours = |found: &Operation| {
+        (found.attempt, found.owner) == (operation.attempt, operation.owner)
+            && !found.status.is_final()
+    };
     match found.value.is_some_and(|found| is_ours(&found)) {
         true => states.replace(&ended, &found.etag).await.map(drop),
         false => Ok(()), // ended, or in other hands
