@@ -127,7 +127,9 @@ impl Ownership {
                 .replace_if(ended, |found| may_end(found, &status))
                 .await
             {
-                Ok(()) | Err(Lost::Taken) => return,
+                // What else has an entry of this id may rest for long.
+                Ok(()) => return self.signals().ended.cancel(),
+                Err(Lost::Taken) => return,
                 Err(Lost::Unavailable(error)) => {
                     tracing::warn!(%error, pause_ms = pause.as_millis(), "the end of an operation is written again");
                 }

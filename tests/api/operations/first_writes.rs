@@ -145,3 +145,31 @@ async fn what_is_taken_back_is_not_what_another_process_has_begun_meanwhile() {
     let again = other.generate_with(&fox(), &[KEY]).await;
     assert_eq!((again.operation_id(), faulty.calls()), (id, 1));
 }
+
+/// Something else of the same id goes on, and rests for long.
+#[tokio::test]
+async fn whoever_waits_for_a_repetition_is_told_at_its_end_whatever_is_taken_back() {
+    let long = |operations: &mut OperationSettings| {
+        operations.late_storing_pause = Duration::from_secs(30);
+    };
+    let faulty = Faulty::start(long).await;
+    faulty.make_container().await;
+    faulty.proxy.script(Step::State, [WELL]); // of its key
+    faulty.proxy.script(Step::State, [(); 8].map(|()| busy())); // its own, taken back
+    let first = faulty.service.generate_with(&fox(), &[KEY]).await;
+    first.assert_problem(502, "storage_error");
+    faulty.proxy.wait_for(Step::State, 9).await;
+    let repetition = send(&faulty.service, &fox(), &[KEY]);
+    faulty.upstream.wait_for_requests_to(CALLS, 1).await;
+    let id = record::last_id(&faulty.account.store()).await;
+    let read = faulty.proxy.seen(Step::StateRead);
+    let location = format!("{}/api/operations/{id}?wait=60", faulty.service.base());
+    let question = tokio::spawn(Answer::of(client().get(location)));
+    faulty.proxy.wait_for(Step::StateRead, read + 1).await;
+    for _ in 0..20 {
+        faulty.service.get("/").await; // it has its answer by now, and waits
+    }
+    faulty.gate.open();
+    assert_eq!(answer_of(repetition).await.operation_id(), id);
+    assert_eq!(answer_of(question).await.json()["status"], "succeeded");
+}
