@@ -201,8 +201,9 @@ impl Operations {
             Ok(seen) => {
                 claimed.keep();
                 let (states, settings) = (&self.states, &self.settings);
+                let stopping = &self.stopping;
                 Ok(Some(Ownership::new(
-                    states, operation, seen, entry, settings,
+                    states, operation, seen, entry, settings, stopping,
                 )))
             }
             Err(StorageError::AlreadyExists) => {
@@ -219,8 +220,9 @@ impl Operations {
                     payment: Payment::None,
                     is_verdict: false,
                 };
-                let (states, settings) = (self.states.clone(), self.settings);
-                let take_back = take_back(states, operation, never_begun, entry, settings);
+                let (states, stopping) = (self.states.clone(), self.stopping.clone());
+                let pause = self.settings.late_storing_pause;
+                let take_back = take_back(states, operation, never_begun, entry, pause, stopping);
                 self.tasks.spawn(take_back.in_current_span());
                 Err(error)
             }
