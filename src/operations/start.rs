@@ -122,7 +122,7 @@ impl Operations {
 
     /// Writes an operation down as sent and starts its work; `None` when another request with the
     /// same key was faster. Whoever left while it was written (`presence` has ended) wants nothing
-    /// sent.
+    /// sent, where no key can have told others of it.
     async fn begin(
         self: Arc<Self>,
         claimed: ClaimedId,
@@ -137,7 +137,9 @@ impl Operations {
         let Some(ownership) = self.write_down(claimed, operation).await? else {
             return Ok(None);
         };
-        if presence.try_recv() == Err(oneshot::error::TryRecvError::Closed) {
+        // Another request with its key may have been accepted with it, and needs nobody to listen.
+        let is_callers_alone = command.key.is_none();
+        if is_callers_alone && presence.try_recv() == Err(oneshot::error::TryRecvError::Closed) {
             drop(place);
             let payment = Payment::None;
             let canceled = OperationError::Canceled { payment };
