@@ -81,9 +81,9 @@ impl Operations {
             let entry = self.running.enter(&operation.id);
             let version = self.states.replace(&taken_up, &seen).await?;
             tracing::info!(operation = mark, "a lost operation is taken up");
-            let states = &self.states;
-            let ownership =
-                Ownership::new(states, taken_up.clone(), version, entry, &self.settings);
+            let (states, settings) = (&self.states, &self.settings);
+            let (found, stopping) = (taken_up.clone(), &self.stopping);
+            let ownership = Ownership::new(states, found, version, entry, settings, stopping);
             self.resume(ownership);
             return Ok(taken_up);
         }

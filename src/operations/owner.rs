@@ -11,6 +11,7 @@ use super::{
 use crate::storage::{ETag, StorageError};
 use std::{future::Future, pin::pin, time::Duration};
 use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
 
 /// An end that cannot be written down is tried again so often, which is ten minutes and more.
 /// Then the operation counts as lost, and what is in the gallery tells its end.
@@ -18,6 +19,20 @@ const SETTLING_ATTEMPTS: u32 = 25;
 
 /// Pauses between those attempts double up to this.
 const LONGEST_SETTLING_PAUSE: Duration = Duration::from_secs(30);
+
+/// And up to this once the process is to stop: it has less than half a minute.
+const LONGEST_LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A pause before another attempt, which comes soon where the process is to stop.
+pub(super) async fn rest(pause: Duration, stopping: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        () = async {
+            stopping.cancelled().await;
+            tokio::time::sleep(LONGEST_LAST_PAUSE).await;
+        } => {}
+    }
+}
 
 /// What this process holds of an operation.
 pub(super) struct Ownership {
@@ -27,6 +42,7 @@ pub(super) struct Ownership {
     entry: Entry,
     heartbeat: Option<Duration>,
     first_pause: Duration,
+    stopping: CancellationToken,
 }
 
 /// Why an operation is not this process's any more.
@@ -46,6 +62,7 @@ impl Ownership {
         seen: ETag,
         entry: Entry,
         settings: &OperationSettings,
+        stopping: &CancellationToken,
     ) -> Self {
         Self {
             // Where nobody else looks, a process that is gone is known by its name alone.
@@ -55,6 +72,7 @@ impl Ownership {
             seen,
             entry,
             first_pause: settings.late_storing_pause,
+            stopping: stopping.clone(),
         }
     }
 
@@ -127,12 +145,14 @@ impl Ownership {
                 .replace_if(ended, |found| may_end(found, &status))
                 .await
             {
-                Ok(()) | Err(Lost::Taken) => return,
+                // What else has an entry of this id may rest for long.
+                Ok(()) => return self.signals().ended.cancel(),
+                Err(Lost::Taken) => return,
                 Err(Lost::Unavailable(error)) => {
                     tracing::warn!(%error, pause_ms = pause.as_millis(), "the end of an operation is written again");
                 }
             }
-            tokio::time::sleep(pause).await;
+            rest(pause, &self.stopping).await;
             pause = (pause * 2).min(LONGEST_SETTLING_PAUSE);
         }
         tracing::error!("the end of an operation could not be written down");
@@ -178,9 +198,9 @@ pub(super) async fn take_back(
     operation: Operation,
     status: OperationStatus,
     entry: Entry,
-    settings: OperationSettings,
+    mut pause: Duration,
+    stopping: CancellationToken,
 ) {
-    let mut pause = settings.late_storing_pause;
     for _ in 0..SETTLING_ATTEMPTS {
         match try_to_take_back(&states, &operation, status.clone()).await {
             Ok(()) => return drop(entry),
@@ -188,7 +208,7 @@ pub(super) async fn take_back(
                 tracing::warn!(%error, pause_ms = pause.as_millis(), "an operation that could not be begun is ended again");
             }
         }
-        tokio::time::sleep(pause).await;
+        rest(pause, &stopping).await;
         pause = (pause * 2).min(LONGEST_SETTLING_PAUSE);
     }
     tracing::error!("an operation that could not be begun may be found and begun");
@@ -208,8 +228,11 @@ async fn try_to_take_back(
         return Err(StorageError::Changed);
     };
     // Another request with the key may have begun under this id, in this very process.
-    let is_ours =
-        |found: &Operation| found.attempt == operation.attempt && !found.status.is_final();
+    // And another process may have taken this very one up.
+    let is_ours = |found: &Operation| {
+        (found.attempt, found.owner) == (operation.attempt, operation.owner)
+            && !found.status.is_final()
+    };
     match found.value.is_some_and(|found| is_ours(&found)) {
         true => states.replace(&ended, &found.etag).await.map(drop),
         false => Ok(()), // ended, or in other hands

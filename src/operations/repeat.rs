@@ -37,6 +37,8 @@ impl Operations {
     ) -> Result<FinishedOperation, OperationError> {
         let found = self.wait(first, repetition.longest_wait).await?;
         let id = first.clone();
+        // Only who leaves cancels, unpaid, what is written down as sent; before that it is DELETE.
+        let was_left = found.as_ref().is_some_and(|found| found.sent_at.is_some());
         match found.map(|found| found.status) {
             Some(OperationStatus::Succeeded { result }) => {
                 self.with_bytes(result, repetition.destination).await
@@ -44,7 +46,7 @@ impl Operations {
             Some(OperationStatus::Canceled {
                 payment: payment @ Payment::None,
                 ..
-            }) => Err(OperationError::Canceled { payment }),
+            }) if was_left => Err(OperationError::Canceled { payment }),
             Some(
                 OperationStatus::Failed { error, .. } | OperationStatus::Canceled { error, .. },
             ) => Err(OperationError::FirstFailed { id, problem: error }),

@@ -122,7 +122,7 @@ impl Operations {
 
     /// Writes an operation down as sent and starts its work; `None` when another request with the
     /// same key was faster. Whoever left while it was written (`presence` has ended) wants nothing
-    /// sent.
+    /// sent, where no key can have told others of it.
     async fn begin(
         self: Arc<Self>,
         claimed: ClaimedId,
@@ -137,7 +137,9 @@ impl Operations {
         let Some(ownership) = self.write_down(claimed, operation).await? else {
             return Ok(None);
         };
-        if presence.try_recv() == Err(oneshot::error::TryRecvError::Closed) {
+        // Another request with its key may have been accepted with it, and needs nobody to listen.
+        let is_callers_alone = command.key.is_none();
+        if is_callers_alone && presence.try_recv() == Err(oneshot::error::TryRecvError::Closed) {
             drop(place);
             let payment = Payment::None;
             let canceled = OperationError::Canceled { payment };
@@ -201,8 +203,9 @@ impl Operations {
             Ok(seen) => {
                 claimed.keep();
                 let (states, settings) = (&self.states, &self.settings);
+                let stopping = &self.stopping;
                 Ok(Some(Ownership::new(
-                    states, operation, seen, entry, settings,
+                    states, operation, seen, entry, settings, stopping,
                 )))
             }
             Err(StorageError::AlreadyExists) => {
@@ -219,8 +222,9 @@ impl Operations {
                     payment: Payment::None,
                     is_verdict: false,
                 };
-                let (states, settings) = (self.states.clone(), self.settings);
-                let take_back = take_back(states, operation, never_begun, entry, settings);
+                let (states, stopping) = (self.states.clone(), self.stopping.clone());
+                let pause = self.settings.late_storing_pause;
+                let take_back = take_back(states, operation, never_begun, entry, pause, stopping);
                 self.tasks.spawn(take_back.in_current_span());
                 Err(error)
             }

@@ -153,6 +153,7 @@ impl Operations {
             command,
             partials,
             canceled: ownership.signals().canceled.clone(),
+            stopping: self.stopping.clone(),
         }
     }
 

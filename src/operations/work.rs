@@ -4,6 +4,7 @@ use super::{
     FinishedImage, FinishedOperation, GenerateCommand, OperationError, OperationId,
     OperationSettings,
     command::{Destination, Patience},
+    owner::rest,
 };
 use crate::{
     gallery::{Gallery, ImageFacts, NewImage, StoredImage, UsageFact},
@@ -62,6 +63,8 @@ pub(super) struct Work {
     pub partials: Option<PartialImages>,
     /// Once this is set nothing more is sent.
     pub canceled: CancellationToken,
+    /// Once this is set little time is left to store.
+    pub stopping: CancellationToken,
 }
 
 impl Work {
@@ -236,7 +239,7 @@ impl Work {
             pause_ms = pause.as_millis(),
             "no caller can be given these pictures: storing them is tried again"
         );
-        tokio::time::sleep(pause).await;
+        rest(pause, &self.stopping).await;
     }
 }
 

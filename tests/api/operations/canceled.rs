@@ -1,10 +1,11 @@
 //! `DELETE /api/operations/{id}`: what was not sent is not paid, and what was sent is kept.
 
 use super::{
-    CALLS, assert_open, assert_operation, assert_stops_soon, found, fox, gallery_of, gallery_size,
-    held_upstream, quick_upstream, service, states, until,
+    CALLS, answer_of, assert_open, assert_operation, assert_stops_soon, faulty::Faulty, found, fox,
+    gallery_of, gallery_size, held_upstream, quick_upstream, send, service, states, until,
 };
 use crate::{
+    faulty_account::Step,
     service::Service,
     upstream::{Answer, Upstream, picture},
 };
@@ -159,4 +160,26 @@ async fn what_has_ended_stays_as_it_is() {
         assert_eq!(json["error"], before["error"]);
         assert_eq!(std::fs::read(&file).unwrap(), record);
     }
+}
+
+/// Whoever cancels may be the one whose other request waits.
+#[tokio::test]
+async fn what_is_canceled_is_not_begun_again_by_a_repetition_that_waits_for_it() {
+    let faulty = Faulty::start(|operations| operations.max_concurrent = 1).await;
+    let service = &faulty.service;
+    let first = service.submit(&json!({"prompt": "in the way"})).await;
+    faulty.upstream.wait_for_requests_to(CALLS, 1).await;
+    let key = ("idempotency-key", "one");
+    let headers = [("prefer", "respond-async"), key];
+    let queued = service.generate_with(&fox(), &headers).await.operation_id();
+    let read = faulty.proxy.seen(Step::StateRead);
+    let repetition = send(service, &fox(), &[key]);
+    faulty.proxy.wait_for(Step::StateRead, read + 3).await; // its key, twice its operation
+    assert_eq!(service.cancel(&queued).await.json()["status"], "canceled");
+    faulty.gate.open();
+    let told = answer_of(repetition).await;
+    told.assert_problem(409, "canceled");
+    assert_eq!(told.operation_id(), queued);
+    service.ended(&first.operation_id()).await;
+    assert_eq!(faulty.calls(), 1);
 }

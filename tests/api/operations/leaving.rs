@@ -94,3 +94,26 @@ async fn who_leaves_while_canceling_has_canceled() {
     assert_stops_soon(&mut faulty.service).await;
     assert_eq!(faulty.calls(), 1);
 }
+
+/// Whoever was accepted needs nobody to listen, the first caller with its key included.
+#[tokio::test]
+async fn who_leaves_does_not_cancel_what_another_request_of_the_key_was_accepted_with() {
+    let faulty = Faulty::start(|_| {}).await;
+    faulty.gate.open();
+    faulty.make_container().await;
+    let (store, go) = (faulty.account.store(), Arc::new(Notify::new()));
+    let taken = [Fault::Slow(Duration::ZERO), Fault::AnswerHeld(go.clone())];
+    faulty.proxy.script(Step::State, taken);
+    let key = ("idempotency-key", "one");
+    let caller = send(&faulty.service, &fox(), &[key]);
+    let id = record::last_id(&store).await;
+    let headers = [("prefer", "respond-async"), key];
+    let accepted = faulty.service.generate_with(&fox(), &headers).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.text());
+    assert_eq!(accepted.operation_id(), id);
+    leave(&faulty.service, caller).await;
+    go.notify_one();
+    let ended = faulty.service.ended(&id).await;
+    assert_eq!(ended["status"], "succeeded", "{ended}");
+    assert_eq!(faulty.calls(), 1);
+}
