@@ -130,10 +130,15 @@ impl Ownership {
 
     /// Leaves an operation that was not sent to whoever comes next.
     pub async fn hand_over(mut self) {
-        let handed_over = self.operation.handed_over();
-        if let Err(Lost::Unavailable(error)) = self.replace(handed_over).await {
-            tracing::warn!(%error, "an operation could not be handed over; it counts as lost");
+        for _ in 0..SETTLING_ATTEMPTS {
+            let handed_over = self.operation.handed_over();
+            let Err(Lost::Unavailable(error)) = self.replace(handed_over).await else {
+                return;
+            };
+            tracing::warn!(%error, "an operation could not be handed over yet");
+            rest(self.first_pause, &self.stopping).await;
         }
+        tracing::error!("an operation could not be handed over; it counts as lost");
     }
 
     /// Writes the end down, however long that takes. An operation that was canceled stays so.

@@ -121,3 +121,24 @@ async fn what_was_not_accepted_is_taken_back_before_the_end() {
     let id = record::last_id(&store).await;
     assert_eq!(record::get(&store, &id).await["status"], "failed");
 }
+
+/// It is said to be running although nothing was sent, and who would give it back has a bad moment.
+#[tokio::test]
+async fn an_accepted_operation_that_cannot_be_begun_is_left_to_the_next_process() {
+    let mut faulty = Faulty::start(long_pauses).await;
+    faulty.make_container().await;
+    let busy = || Fault::refused(503, "ServerBusy");
+    let begun = [Fault::Slow(Duration::ZERO), Fault::AnswerLost];
+    faulty.proxy.script(Step::State, begun);
+    faulty.proxy.script(Step::State, [(); 7].map(|()| busy())); // and when it is handed over
+    let id = faulty.service.submit(&fox()).await.operation_id();
+    faulty.proxy.wait_for(Step::State, 5).await;
+    for _ in 0..20 {
+        faulty.service.get("/").await;
+    }
+    assert_stops_soon(&mut faulty.service).await;
+    let left = record::get(&faulty.account.store(), &id).await;
+    assert_eq!(left["status"], "notRunning", "{left}");
+    assert_eq!(left["fields"]["prompt"], "a red fox");
+    assert_eq!(faulty.calls(), 0);
+}
