@@ -2,7 +2,7 @@
 
 use super::{
     ASK_AGAIN_AFTER, Destination, GenerateCommand, OperationError, OperationId, OperationSettings,
-    OperationStatus, Operations, Payment, RequestKey, outcome::FinishedOperation,
+    OperationStatus, Operations, RequestKey, outcome::FinishedOperation,
 };
 use crate::storage::StorageError;
 use std::{sync::Arc, time::Duration};
@@ -37,16 +37,10 @@ impl Operations {
     ) -> Result<FinishedOperation, OperationError> {
         let found = self.wait(first, repetition.longest_wait).await?;
         let id = first.clone();
-        // Only who leaves cancels, unpaid, what is written down as sent; before that it is DELETE.
-        let was_left = found.as_ref().is_some_and(|found| found.sent_at.is_some());
         match found.map(|found| found.status) {
             Some(OperationStatus::Succeeded { result }) => {
                 self.with_bytes(result, repetition.destination).await
             }
-            Some(OperationStatus::Canceled {
-                payment: payment @ Payment::None,
-                ..
-            }) if was_left => Err(OperationError::Canceled { payment }),
             Some(
                 OperationStatus::Failed { error, .. } | OperationStatus::Canceled { error, .. },
             ) => Err(OperationError::FirstFailed { id, problem: error }),

@@ -2,7 +2,7 @@
 
 use super::{
     CallersFields, GenerateCommand, Operation, OperationError, OperationId, OperationStatus,
-    Operations, ROUNDS,
+    Operations,
     claim::{Claim, ClaimedId},
     outcome::FinishedOperation,
     owner::{Ownership, take_back},
@@ -57,26 +57,6 @@ impl Operations {
     ) -> Result<Started, OperationError> {
         check_request(self.generator.as_ref(), &command.request)?;
         let came_at = Instant::now();
-        for _ in 0..ROUNDS {
-            let (command, partials) = (command.clone(), partials.clone());
-            match self.try_to_start(command, partials, came_at).await {
-                // Whoever was faster with this key left before anything was sent. A host that
-                // sends a request again when a connection breaks comes just then.
-                Err(OperationError::Canceled {
-                    payment: Payment::None,
-                }) => {}
-                done => return done,
-            }
-        }
-        Err(self.busy())
-    }
-
-    async fn try_to_start(
-        self: &Arc<Self>,
-        command: GenerateCommand,
-        partials: Option<PartialImages>,
-        came_at: Instant,
-    ) -> Result<Started, OperationError> {
         let repetition = Repetition::of(&command, &self.settings);
         let repeated = async |first: &OperationId| {
             let finished = self.repeat(first, repetition).await;
