@@ -12,6 +12,7 @@ mod key;
 mod lost;
 mod outcome;
 mod owner;
+mod pauses;
 mod places;
 mod record;
 mod repeat;

@@ -102,6 +102,6 @@ impl Patience {
     }
 }
 
-/// The caller's fields as they came, from which another process can make the same command.
+/// The caller's fields that count, as they came: from them another process makes the same command.
 #[derive(Debug, Clone)]
 pub struct CallersFields(pub Map<String, Value>);

@@ -4,6 +4,7 @@
 
 use super::{
     OperationSettings,
+    pauses::Pauses,
     record::{Operation, OperationStatus},
     running::{Entry, Signals},
     states::States,
@@ -13,27 +14,6 @@ use std::{future::Future, pin::pin, time::Duration};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
-/// An end that cannot be written down is tried again so often, which is ten minutes and more.
-/// Then the operation counts as lost, and what is in the gallery tells its end.
-const SETTLING_ATTEMPTS: u32 = 25;
-
-/// Pauses between those attempts double up to this.
-const LONGEST_SETTLING_PAUSE: Duration = Duration::from_secs(30);
-
-/// And up to this once the process is to stop: it has less than half a minute.
-const LONGEST_LAST_PAUSE: Duration = Duration::from_secs(1);
-
-/// A pause before another attempt, which comes soon where the process is to stop.
-pub(super) async fn rest(pause: Duration, stopping: &CancellationToken) {
-    tokio::select! {
-        () = tokio::time::sleep(pause) => {}
-        () = async {
-            stopping.cancelled().await;
-            tokio::time::sleep(LONGEST_LAST_PAUSE).await;
-        } => {}
-    }
-}
-
 /// What this process holds of an operation.
 pub(super) struct Ownership {
     states: States,
@@ -41,8 +21,7 @@ pub(super) struct Ownership {
     seen: ETag,
     entry: Entry,
     heartbeat: Option<Duration>,
-    first_pause: Duration,
-    stopping: CancellationToken,
+    pauses: Pauses,
 }
 
 /// Why an operation is not this process's any more.
@@ -71,8 +50,7 @@ impl Ownership {
             operation,
             seen,
             entry,
-            first_pause: settings.late_storing_pause,
-            stopping: stopping.clone(),
+            pauses: Pauses::new(settings.late_storing_pause, stopping),
         }
     }
 
@@ -130,21 +108,23 @@ impl Ownership {
 
     /// Leaves an operation that was not sent to whoever comes next.
     pub async fn hand_over(mut self) {
-        for _ in 0..SETTLING_ATTEMPTS {
+        loop {
             let handed_over = self.operation.handed_over();
             let Err(Lost::Unavailable(error)) = self.replace(handed_over).await else {
                 return;
             };
             tracing::warn!(%error, "an operation could not be handed over yet");
-            rest(self.first_pause, &self.stopping).await;
+            if !self.pauses.rest().await {
+                break;
+            }
         }
         tracing::error!("an operation could not be handed over; it counts as lost");
     }
 
-    /// Writes the end down, however long that takes. An operation that was canceled stays so.
+    /// Writes the end down, for as long as there are attempts. An operation that was canceled
+    /// stays so. Where nothing helps it counts as lost, and what is in the gallery tells its end.
     pub async fn settle(mut self, status: OperationStatus) {
-        let mut pause = self.first_pause;
-        for _ in 0..SETTLING_ATTEMPTS {
+        loop {
             let ended = self.operation.ended(status.clone());
             match self
                 .replace_if(ended, |found| may_end(found, &status))
@@ -154,11 +134,12 @@ impl Ownership {
                 Ok(()) => return self.signals().ended.cancel(),
                 Err(Lost::Taken) => return,
                 Err(Lost::Unavailable(error)) => {
-                    tracing::warn!(%error, pause_ms = pause.as_millis(), "the end of an operation is written again");
+                    tracing::warn!(%error, pause_ms = self.pauses.next_ms(), "the end of an operation is written again");
                 }
             }
-            rest(pause, &self.stopping).await;
-            pause = (pause * 2).min(LONGEST_SETTLING_PAUSE);
+            if !self.pauses.rest().await {
+                break;
+            }
         }
         tracing::error!("the end of an operation could not be written down");
     }
@@ -203,18 +184,18 @@ pub(super) async fn take_back(
     operation: Operation,
     status: OperationStatus,
     entry: Entry,
-    mut pause: Duration,
-    stopping: CancellationToken,
+    mut pauses: Pauses,
 ) {
-    for _ in 0..SETTLING_ATTEMPTS {
+    loop {
         match try_to_take_back(&states, &operation, status.clone()).await {
             Ok(()) => return drop(entry),
             Err(error) => {
-                tracing::warn!(%error, pause_ms = pause.as_millis(), "an operation that could not be begun is ended again");
+                tracing::warn!(%error, pause_ms = pauses.next_ms(), "an operation that could not be begun is ended again");
             }
         }
-        rest(pause, &stopping).await;
-        pause = (pause * 2).min(LONGEST_SETTLING_PAUSE);
+        if !pauses.rest().await {
+            break;
+        }
     }
     tracing::error!("an operation that could not be begun may be found and begun");
 }

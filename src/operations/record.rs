@@ -42,7 +42,7 @@ pub struct Operation {
     /// When the provider was asked, by the owner's clock.
     #[serde(default, with = "time::serde::timestamp::milliseconds::option")]
     pub(super) sent_at: Option<OffsetDateTime>,
-    /// The caller's fields, until the provider is asked: whoever takes the work up needs them.
+    /// The caller's fields that count, until the provider is asked: whoever takes the work up needs them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) fields: Option<Map<String, Value>>,
 }

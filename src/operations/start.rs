@@ -6,6 +6,7 @@ use super::{
     claim::{Claim, ClaimedId},
     outcome::FinishedOperation,
     owner::{Ownership, take_back},
+    pauses::Pauses,
     places::{Admission, Place},
     record::Payment,
     repeat::Repetition,
@@ -202,9 +203,9 @@ impl Operations {
                     payment: Payment::None,
                     is_verdict: false,
                 };
-                let (states, stopping) = (self.states.clone(), self.stopping.clone());
-                let pause = self.settings.late_storing_pause;
-                let take_back = take_back(states, operation, never_begun, entry, pause, stopping);
+                let pauses = Pauses::new(self.settings.late_storing_pause, &self.stopping);
+                let states = self.states.clone();
+                let take_back = take_back(states, operation, never_begun, entry, pauses);
                 self.tasks.spawn(take_back.in_current_span());
                 Err(error)
             }

@@ -4,7 +4,7 @@ use super::{
     FinishedImage, FinishedOperation, GenerateCommand, OperationError, OperationId,
     OperationSettings,
     command::{Destination, Patience},
-    owner::rest,
+    pauses::Pauses,
 };
 use crate::{
     gallery::{Gallery, ImageFacts, NewImage, StoredImage, UsageFact},
@@ -14,19 +14,11 @@ use crate::{
     },
     storage::StorageError,
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-
-/// Further attempts to store a picture that nobody waits for. Each is a full round of the
-/// store's own retries; with the pauses it is ten minutes and more.
-const LATE_ATTEMPTS: u32 = 25;
-
-/// Pauses between them double up to this: while they last the picture holds memory, which others
-/// want as soon as the store is back.
-const LONGEST_LATE_PAUSE: Duration = Duration::from_secs(30);
 
 /// A picture on its way to its destination. Its time, and with it its name, and the id of its
 /// write stay the same however often it is tried: a write that was taken for a failure may have
@@ -209,37 +201,33 @@ impl Work {
         outcome: Result<FinishedOperation, OperationError>,
     ) -> Result<FinishedOperation, OperationError> {
         let mut outcome = outcome;
-        for attempt in 0..LATE_ATTEMPTS {
-            let (finished, unstored) = match outcome {
+        let mut pauses = Pauses::new(self.settings.late_storing_pause, &self.stopping);
+        loop {
+            let (finished, unstored, source) = match outcome {
                 Err(OperationError::NotStored {
                     finished,
                     unstored,
                     source,
-                }) => {
-                    self.pause_before(attempt, unstored.len(), &source).await;
-                    (*finished, unstored)
-                }
+                }) => (finished, unstored, source),
                 other => return other,
             };
+            tracing::warn!(
+                error = %source,
+                pictures = unstored.len(),
+                pause_ms = pauses.next_ms(),
+                "no caller can be given these pictures: storing them is tried again"
+            );
             // Their callers are gone, and the memory is wanted by others.
             let finished = finished.without_bytes();
+            if !pauses.rest().await {
+                return Err(OperationError::NotStored {
+                    finished: finished.into(),
+                    unstored,
+                    source,
+                });
+            }
             outcome = self.deliver_all(unstored, finished).await;
         }
-        outcome
-    }
-
-    async fn pause_before(&self, attempt: u32, pictures: usize, failure: &StorageError) {
-        let doubled = self.settings.late_storing_pause.checked_mul(1 << attempt);
-        let pause = doubled
-            .unwrap_or(LONGEST_LATE_PAUSE)
-            .min(LONGEST_LATE_PAUSE);
-        tracing::warn!(
-            error = %failure,
-            pictures,
-            pause_ms = pause.as_millis(),
-            "no caller can be given these pictures: storing them is tried again"
-        );
-        rest(pause, &self.stopping).await;
     }
 }
 
