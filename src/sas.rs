@@ -70,17 +70,30 @@ impl SharedKey {
         &self.account
     }
 
+    /// An authenticator of a message that is no signature. Its key is derived from this one for
+    /// `purpose` alone, so that no message of one purpose can stand in for another's, or for a
+    /// string that is signed.
+    #[must_use]
+    pub fn authenticate(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
+        let derived = hmac(self.key.expose_secret(), purpose.as_bytes());
+        let derived = derived.finalize().into_bytes();
+        hmac(&derived, message).finalize().into_bytes().into()
+    }
+
     fn hmac(&self, string_to_sign: &str) -> Hmac<Sha256> {
-        #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.key.expose_secret())
-            .expect("HMAC takes keys of every length");
-        mac.update(string_to_sign.as_bytes());
-        mac
+        hmac(self.key.expose_secret(), string_to_sign.as_bytes())
     }
 
     fn sign(&self, string_to_sign: &str) -> String {
         BASE64_STANDARD.encode(self.hmac(string_to_sign).finalize().into_bytes())
     }
+}
+
+fn hmac(key: &[u8], message: &[u8]) -> Hmac<Sha256> {
+    #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
+    mac.update(message);
+    mac
 }
 
 /// Over which protocols a signature may be used (`spr`).
@@ -285,6 +298,21 @@ mod tests {
             early,
             signature_window(datetime!(2026-11-21 10:30:00 UTC), 30)
         );
+    }
+
+    /// The authenticator was made with Python's `hmac`.
+    #[test]
+    fn an_authenticator_has_a_key_of_its_own_for_each_purpose() {
+        let key = SharedKey::from_base64("acct", "c2VjcmV0LWtleQ==").unwrap();
+        let hexadecimal = |bytes: [u8; 32]| bytes.map(|byte| format!("{byte:02x}")).concat();
+        let made = key.authenticate("page cursors", b"message");
+        assert_eq!(
+            hexadecimal(made),
+            "14d80a0fa192fc8d902994b7afd5d5c12c86f34ef057b82b63681b35f5deef9b"
+        );
+        assert_ne!(made, key.authenticate("other", b"message"));
+        assert_ne!(made, key.authenticate("page cursors", b"messagf"));
+        assert_ne!(BASE64_STANDARD.encode(made), key.sign("message"));
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub enum Container {
     State,
 }
 
+/// What [`BlobStore::authenticate`] derives its key for.
+const PURPOSE_OF_AUTHENTICATORS: &str = "visionary page cursors";
+
 /// A blob's user metadata: lower-case names, ASCII values.
 pub type Metadata = BTreeMap<String, String>;
 
@@ -35,6 +38,17 @@ pub struct NewBlob {
     pub metadata: Metadata,
     /// The write's own id. Whoever sends the same write again, because its outcome is not known,
     /// gives the same id, and a store that has the blob already knows it as this write's.
+    pub write_id: Uuid,
+}
+
+/// What a copied image gets of its own; the content is the source's.
+#[derive(Debug, Clone)]
+pub struct CopiedProperties {
+    /// Its media type.
+    pub content_type: String,
+    /// Its metadata; nothing of the source's is kept.
+    pub metadata: Metadata,
+    /// The write's own id, as in [`NewBlob`].
     pub write_id: Uuid,
 }
 
@@ -174,6 +188,12 @@ pub enum StorageError {
     /// There is no such blob.
     #[error("there is no such blob")]
     NotFound,
+    /// The blob is larger than it may be for this.
+    #[error("the blob is too large: it has {size_bytes} bytes")]
+    TooLarge {
+        /// Its length.
+        size_bytes: u64,
+    },
     /// The name cannot be stored: empty, too long, or not a clean relative path.
     #[error("{name:?} is not a blob name: {reason}")]
     InvalidName {
@@ -239,7 +259,41 @@ pub trait BlobStore: Send + Sync {
     ///
     /// # Errors
     /// [`StorageError::NotFound`] where there is no such blob or no such container.
-    async fn get(&self, container: Container, name: &str) -> Result<StoredBlob, StorageError>;
+    async fn get(&self, container: Container, name: &str) -> Result<StoredBlob, StorageError> {
+        self.get_at_most(container, name, u64::MAX).await
+    }
+
+    /// [`Self::get`] for blobs that anybody may have put there: of a larger one nothing is held.
+    ///
+    /// # Errors
+    /// As [`Self::get`], and [`StorageError::TooLarge`] for more than `most_bytes`.
+    async fn get_at_most(
+        &self,
+        container: Container,
+        name: &str,
+        most_bytes: u64,
+    ) -> Result<StoredBlob, StorageError>;
+
+    /// What a list would tell of one blob, without its content.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] where there is no such blob or no such container.
+    async fn look(&self, container: Container, name: &str) -> Result<BlobItem, StorageError>;
+
+    /// Copies an image under a new name. The store does it: nothing of the content comes through
+    /// this process's memory. A copy that an earlier call left halfway is completed first.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] without the source, [`StorageError::AlreadyExists`] where
+    /// `target` is taken, but not by this very write, whose answer was lost;
+    /// [`StorageError::TooLarge`] for more than the store copies by itself (256 MiB at an account);
+    /// [`StorageError::Changed`] where somebody writes or deletes one of the two meanwhile.
+    async fn copy_image(
+        &self,
+        source: &str,
+        target: &str,
+        properties: CopiedProperties,
+    ) -> Result<(), StorageError>;
 
     /// Deletes a blob.
     ///
@@ -263,6 +317,10 @@ pub trait BlobStore: Send + Sync {
     /// # Errors
     /// [`StorageError::CannotSign`] where the store has no such signature.
     fn sign(&self, resource: SignedResource<'_>, terms: &SasTerms) -> Result<String, StorageError>;
+
+    /// An authenticator of a message (HMAC-SHA256) that only who knows this store's secret can
+    /// make; the same in every process that uses the store.
+    fn authenticate(&self, message: &[u8]) -> [u8; 32];
 
     /// The percent-encoded address of an image without a signature. `public_base_url`
     /// (scheme, host, port, no slash at the end) is used by stores that this process serves.

@@ -12,12 +12,16 @@ mod faulty_account;
 mod account;
 #[path = "storage/conformance.rs"]
 mod conformance;
+#[path = "storage/copied.rs"]
+mod copied;
 #[path = "storage/deleted.rs"]
 mod deleted;
 #[path = "storage/directory.rs"]
 mod directory;
 #[path = "storage/faults.rs"]
 mod faults;
+#[path = "storage/looked.rs"]
+mod looked;
 #[path = "storage/replaced.rs"]
 mod replaced;
 #[path = "storage/signatures.rs"]

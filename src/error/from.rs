@@ -59,9 +59,10 @@ impl From<StorageError> for ApiError {
             }
             StorageError::Denied { .. } => "the image store refused this service's credentials",
             StorageError::CannotSign => "the image store cannot make such a signature",
-            StorageError::AlreadyExists | StorageError::Changed | StorageError::Failed { .. } => {
-                "the image store cannot be reached or failed"
-            }
+            StorageError::AlreadyExists
+            | StorageError::Changed
+            | StorageError::TooLarge { .. }
+            | StorageError::Failed { .. } => "the image store cannot be reached or failed",
         };
         Self::new(bad_gateway, "storage_error", detail).with_cause(error)
     }

@@ -3,10 +3,12 @@
 //! answer is read by us (it trims names), and blobs get a `Cache-Control`.
 
 mod connection_string;
+mod copy;
 mod delete;
 mod download;
 mod failure;
 mod list_xml;
+mod look;
 mod name;
 mod pipeline;
 mod retry;
@@ -14,8 +16,8 @@ mod transport;
 mod upload;
 
 use super::{
-    BlobPage, BlobStore, Container, DeleteMode, ETag, ListQuery, NewBlob, PutMode, Sharing,
-    SignedResource, StorageError, StoredBlob,
+    BlobItem, BlobPage, BlobStore, Container, CopiedProperties, DeleteMode, ETag, ListQuery,
+    NewBlob, PURPOSE_OF_AUTHENTICATORS, PutMode, Sharing, SignedResource, StorageError, StoredBlob,
 };
 use crate::sas::{
     self, SasProtocol, SasResource, SasTerms, SharedKey, account_sas, encode_blob_path, service_sas,
@@ -23,6 +25,7 @@ use crate::sas::{
 use async_trait::async_trait;
 use azure_storage::{CloudLocation, StorageCredentials};
 use azure_storage_blobs::prelude::{ClientBuilder, ContainerClient};
+use copy::Copy;
 use name::check_name;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
@@ -139,6 +142,14 @@ impl AzureStore {
             Container::State => &self.state,
         }
     }
+
+    /// An image's address with a signature to read it, for the service itself.
+    fn readable_image(&self, name: &str) -> Result<Url, StorageError> {
+        let terms = own_terms("r", self.protocol());
+        let signature = self.sign(SignedResource::Image(name), &terms)?;
+        let url = format!("{}?{signature}", self.image_url(name, ""));
+        Url::parse(&url).map_err(|error| StorageError::failed("address a blob", error))
+    }
 }
 
 #[async_trait]
@@ -158,10 +169,36 @@ impl BlobStore for AzureStore {
             .await
     }
 
-    async fn get(&self, container: Container, name: &str) -> Result<StoredBlob, StorageError> {
+    async fn get_at_most(
+        &self,
+        container: Container,
+        name: &str,
+        most_bytes: u64,
+    ) -> Result<StoredBlob, StorageError> {
         check_name(name)?;
         let client = self.container(container).client.blob_client(name);
-        download::read(&client).await
+        download::read(&client, most_bytes).await
+    }
+
+    async fn look(&self, container: Container, name: &str) -> Result<BlobItem, StorageError> {
+        check_name(name)?;
+        let client = self.container(container).client.blob_client(name);
+        look::look(&client).await
+    }
+
+    async fn copy_image(
+        &self,
+        source: &str,
+        target: &str,
+        properties: CopiedProperties,
+    ) -> Result<(), StorageError> {
+        check_name(source)?;
+        check_name(target)?;
+        let url = self.readable_image(source)?;
+        let images = &self.images.client;
+        let clients = (images.blob_client(source), images.blob_client(target));
+        let copy = Copy::new(clients, url, &properties, self.settings.longest_put);
+        copy.run().await
     }
 
     async fn delete(
@@ -207,6 +244,10 @@ impl BlobStore for AzureStore {
             }
             SignedResource::Account => account_sas(&self.key, terms),
         })
+    }
+
+    fn authenticate(&self, message: &[u8]) -> [u8; 32] {
+        self.key.authenticate(PURPOSE_OF_AUTHENTICATORS, message)
     }
 
     fn image_url(&self, name: &str, _public_base_url: &str) -> String {

@@ -11,8 +11,8 @@ mod name;
 mod properties;
 
 use super::{
-    BlobPage, BlobStore, Container, DeleteMode, ETag, ListQuery, NewBlob, PutMode, Sharing,
-    SignedResource, StorageError, StoredBlob,
+    BlobItem, BlobPage, BlobStore, Container, CopiedProperties, DeleteMode, ETag, ListQuery,
+    NewBlob, PURPOSE_OF_AUTHENTICATORS, PutMode, Sharing, SignedResource, StorageError, StoredBlob,
 };
 use crate::sas::{
     SasProtocol, SasRejection, SasResource, SasTerms, SharedKey, encode_blob_path, service_sas,
@@ -169,9 +169,33 @@ impl BlobStore for DirectoryStore {
         blocking("write a file", move || place.put(&incoming, &blob, &mode)).await
     }
 
-    async fn get(&self, container: Container, name: &str) -> Result<StoredBlob, StorageError> {
+    async fn get_at_most(
+        &self,
+        container: Container,
+        name: &str,
+        most_bytes: u64,
+    ) -> Result<StoredBlob, StorageError> {
         let place = self.place(container, name)?;
-        blocking("read a file", move || place.get()).await
+        blocking("read a file", move || place.get(most_bytes)).await
+    }
+
+    async fn look(&self, container: Container, name: &str) -> Result<BlobItem, StorageError> {
+        let place = self.place(container, name)?;
+        let name = name.to_owned();
+        blocking("look at a file", move || place.look(name)).await
+    }
+
+    async fn copy_image(
+        &self,
+        source: &str,
+        target: &str,
+        properties: CopiedProperties,
+    ) -> Result<(), StorageError> {
+        let source = self.data_path(Container::Images, source)?;
+        let target = self.place(Container::Images, target)?;
+        let incoming = self.root.join("incoming");
+        let copy = move || target.copy_from(&source, &incoming, properties);
+        blocking("copy a file", copy).await
     }
 
     async fn delete(
@@ -210,6 +234,10 @@ impl BlobStore for DirectoryStore {
             SignedResource::Account => return Err(StorageError::CannotSign),
         };
         Ok(service_sas(&self.key, resource, terms))
+    }
+
+    fn authenticate(&self, message: &[u8]) -> [u8; 32] {
+        self.key.authenticate(PURPOSE_OF_AUTHENTICATORS, message)
     }
 
     fn image_url(&self, name: &str, public_base_url: &str) -> String {

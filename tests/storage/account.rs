@@ -6,9 +6,13 @@ use crate::{
 };
 use bytes::Bytes;
 use std::{ops::Deref, time::Duration};
-use visionary::storage::{
-    BlobPage, BlobStore, Container, ETag, ListQuery, Metadata, NewBlob, PutMode, StorageError,
-    azure::{AzureSettings, AzureStore, RetrySettings},
+use visionary::{
+    sas::{SasProtocol, SasTerms},
+    storage::{
+        BlobPage, BlobStore, Container, ETag, ListQuery, Metadata, NewBlob, PutMode,
+        SignedResource, StorageError,
+        azure::{AzureSettings, AzureStore, RetrySettings},
+    },
 };
 
 /// Fits into one request.
@@ -101,6 +105,24 @@ impl Account {
             Err(StorageError::NotFound) => false,
             Err(error) => panic!("{name}: {error:?}"),
         }
+    }
+
+    /// The headers that whoever has a signature gets with a blob.
+    pub async fn headers(&self, name: &str) -> reqwest::header::HeaderMap {
+        let now = time::OffsetDateTime::now_utc();
+        let terms = SasTerms {
+            permissions: "r".to_owned(),
+            starts_at: now - time::Duration::minutes(5),
+            expires_at: now + time::Duration::minutes(5),
+            protocol: SasProtocol::HttpsAndHttp,
+        };
+        let signature = self.store.sign(SignedResource::Image(name), &terms);
+        let address = self.store.image_url(name, "");
+        let url = format!("{address}?{}", signature.unwrap());
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = client.head(url).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.headers().clone()
     }
 
     /// Lists everything.

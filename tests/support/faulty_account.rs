@@ -30,6 +30,10 @@ pub enum Step {
     Block,
     /// Put Block List.
     Commit,
+    /// Copy Blob From URL.
+    Copy,
+    /// Set Blob Properties.
+    Properties,
     /// Get Blob.
     Read,
     /// Get Blob Properties.
@@ -200,6 +204,8 @@ fn step_of(request: &Request) -> Option<Step> {
         "PUT" if asks("comp=block") => Some(Step::Block),
         "PUT" if asks("comp=blocklist") => Some(Step::Commit),
         "PUT" if asks("restype=container") => (!path.contains("state")).then_some(Step::Container),
+        "PUT" if asks("comp=properties") => Some(Step::Properties),
+        "PUT" if request.headers().contains_key("x-ms-copy-source") => Some(Step::Copy),
         "PUT" => Some(Step::Blob),
         "HEAD" => Some(Step::Look),
         "GET" if asks("comp=list") => Some(Step::List),

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 /// Names are unique and never written again, so what a browser has it may keep.
-const CACHE_CONTROL: &str = "private, max-age=31536000, immutable";
+pub(super) const CACHE_CONTROL: &str = "private, max-age=31536000, immutable";
 
 pub(super) fn client_options(http: &reqwest::Client, settings: &AzureSettings) -> ClientOptions {
     let transport = transport::SharedTransport {

@@ -3,7 +3,9 @@
 //! first, and after a crash in between they may be newer than the data.
 
 use super::{not_found_or, properties::Properties};
-use crate::storage::{DeleteMode, ETag, NewBlob, PutMode, StorageError, StoredBlob};
+use crate::storage::{
+    BlobItem, CopiedProperties, DeleteMode, ETag, NewBlob, PutMode, StorageError, StoredBlob,
+};
 use sha2::{Digest, Sha256};
 use std::{
     fs, io,
@@ -12,6 +14,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use time::OffsetDateTime;
 
 /// Where a blob lies, whether it is there or not.
 pub(super) struct Place {
@@ -34,13 +37,56 @@ impl Place {
         blob: &NewBlob,
         mode: &PutMode,
     ) -> Result<ETag, StorageError> {
-        let failed = |error: io::Error| StorageError::failed("write a file", error);
-        let properties = serde_json::to_vec(&Properties {
+        const STEP: &str = "write a file";
+        let failed = |error: io::Error| StorageError::failed(STEP, error);
+        let data = Temporary::write(incoming, &blob.bytes).map_err(failed)?;
+        let properties = Properties {
             content_type: blob.content_type.clone(),
             metadata: blob.metadata.clone(),
-        });
-        let properties = properties.map_err(|error| failed(error.into()))?;
-        let data = Temporary::write(incoming, &blob.bytes).map_err(failed)?;
+        };
+        self.place(STEP, incoming, &data, &properties, mode)?;
+        Ok(etag(&blob.bytes))
+    }
+
+    /// Writes a blob with another's content, as one that must be new. The kernel copies it, in
+    /// the file system where that can.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`] without the source, [`StorageError::AlreadyExists`], and
+    /// [`StorageError::Failed`].
+    pub fn copy_from(
+        &self,
+        source: &Path,
+        incoming: &Path,
+        properties: CopiedProperties,
+    ) -> Result<(), StorageError> {
+        const STEP: &str = "copy a file";
+        let source = fs::File::open(source).map_err(|error| not_found_or(STEP, error))?;
+        let attributes = source.metadata();
+        let attributes = attributes.map_err(|error| StorageError::failed(STEP, error))?;
+        if attributes.is_dir() {
+            return Err(StorageError::NotFound);
+        }
+        let data = Temporary::copy(incoming, source);
+        let data = data.map_err(|error| StorageError::failed(STEP, error))?;
+        let properties = Properties {
+            content_type: properties.content_type,
+            metadata: properties.metadata,
+        };
+        self.place(STEP, incoming, &data, &properties, &PutMode::Create)
+    }
+
+    /// Puts what is written into place.
+    fn place(
+        &self,
+        step: &'static str,
+        incoming: &Path,
+        data: &Temporary,
+        properties: &Properties,
+        mode: &PutMode,
+    ) -> Result<(), StorageError> {
+        let failed = |error: io::Error| StorageError::failed(step, error);
+        let properties = serde_json::to_vec(properties).map_err(|error| failed(error.into()))?;
         let properties = Temporary::write(incoming, &properties).map_err(failed)?;
         let _turn = take_turn();
         self.check(mode)?;
@@ -54,8 +100,7 @@ impl Place {
         placed.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StorageError::AlreadyExists,
             _ => failed(error),
-        })?;
-        Ok(etag(&blob.bytes))
+        })
     }
 
     /// Whether what lies here may be written over. It is this thread's turn.
@@ -75,19 +120,25 @@ impl Place {
         }
     }
 
-    /// Reads the blob.
+    /// Reads the blob, if it has at most `most_bytes`.
     ///
     /// # Errors
-    /// [`StorageError::NotFound`], and [`StorageError::Failed`].
-    pub fn get(&self) -> Result<StoredBlob, StorageError> {
-        let read = || {
-            let mut file = fs::File::open(&self.data_path)?;
-            let written = file.metadata()?.modified()?;
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
-            Ok((bytes, written))
+    /// [`StorageError::NotFound`], [`StorageError::TooLarge`], and [`StorageError::Failed`].
+    pub fn get(&self, most_bytes: u64) -> Result<StoredBlob, StorageError> {
+        const STEP: &str = "read a file";
+        let failed = |error| not_found_or(STEP, error);
+        let file = fs::File::open(&self.data_path).map_err(failed)?;
+        let attributes = file.metadata().map_err(failed)?;
+        if attributes.is_dir() {
+            return Err(StorageError::NotFound);
+        }
+        let written = attributes.modified().map_err(failed)?;
+        let bytes = read_at_most(&file, attributes.len(), most_bytes).map_err(failed)?;
+        let Some(bytes) = bytes else {
+            let now = file.metadata().map_err(failed)?;
+            let size_bytes = now.len().max(attributes.len());
+            return Err(StorageError::TooLarge { size_bytes });
         };
-        let (bytes, written) = read().map_err(|error| not_found_or("read a file", error))?;
         let properties = Properties::read(&self.properties_path, &self.data_path);
         Ok(StoredBlob {
             etag: etag(&bytes),
@@ -96,6 +147,15 @@ impl Place {
             metadata: properties.metadata,
             age: written.elapsed().unwrap_or_default(),
         })
+    }
+
+    /// What a list tells of the blob, whose name is `name`.
+    ///
+    /// # Errors
+    /// [`StorageError::NotFound`], and [`StorageError::Failed`].
+    pub fn look(&self, name: String) -> Result<BlobItem, StorageError> {
+        describe(name, &self.data_path, &self.properties_path)
+            .map_err(|error| not_found_or("look at a file", error))
     }
 
     /// Deletes the blob: the data, which is what makes it, then the properties.
@@ -128,6 +188,42 @@ impl Place {
         let bytes = bytes.map_err(|error| not_found_or(step, error))?;
         Ok(etag(&bytes))
     }
+}
+
+/// A blob without its content.
+///
+/// # Errors
+/// What the file system says; `NotFound` for what is no file.
+pub(super) fn describe(
+    name: String,
+    data_path: &Path,
+    properties_path: &Path,
+) -> io::Result<BlobItem> {
+    let attributes = fs::metadata(data_path)?;
+    if !attributes.is_file() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let properties = Properties::read(properties_path, data_path);
+    Ok(BlobItem {
+        name,
+        size_bytes: attributes.len(),
+        content_type: properties.content_type,
+        last_modified: OffsetDateTime::from(attributes.modified()?),
+        metadata: properties.metadata,
+    })
+}
+
+/// `None`: there is more, perhaps only since the file was opened.
+fn read_at_most(file: &fs::File, length: u64, most_bytes: u64) -> io::Result<Option<Vec<u8>>> {
+    if length > most_bytes {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(usize::try_from(length).map_err(io::Error::other)?)?;
+    file.take(most_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    let is_all = u64::try_from(bytes.len()).is_ok_and(|length| length <= most_bytes);
+    Ok(is_all.then_some(bytes))
 }
 
 /// A file has no version but its content: times are too coarse for two writes in a row.
@@ -168,9 +264,18 @@ struct Temporary(PathBuf);
 
 impl Temporary {
     fn write(folder: &Path, bytes: &[u8]) -> io::Result<Self> {
+        Self::fill(folder, |file| file.write_all(bytes))
+    }
+
+    /// Not `fs::copy`: that one takes the permissions along, which need not let us write or sync.
+    fn copy(folder: &Path, mut source: fs::File) -> io::Result<Self> {
+        Self::fill(folder, |file| io::copy(&mut source, file).map(drop))
+    }
+
+    fn fill(folder: &Path, fill: impl FnOnce(&mut fs::File) -> io::Result<()>) -> io::Result<Self> {
         let temporary = Self(folder.join(uuid::Uuid::new_v4().simple().to_string()));
         let mut file = fs::File::create_new(&temporary.0)?;
-        file.write_all(bytes)?;
+        fill(&mut file)?;
         file.sync_all()?;
         Ok(temporary)
     }

@@ -1,13 +1,12 @@
 //! Lists a folder as the blob service lists a container: whole names in the order of their
 //! bytes, page by page, only as much of the tree as a page needs.
 
-use super::properties::Properties;
+use super::file;
 use crate::storage::{BlobItem, BlobPage, ListDepth, ListQuery};
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
-use time::OffsetDateTime;
 
 /// The service's own page size, and ours.
 const MAX_PAGE: usize = 5000;
@@ -91,16 +90,8 @@ impl Lister {
 
     fn describe(&self, name: String) -> io::Result<BlobItem> {
         let data_path = self.data_root.join(&name);
-        let attributes = fs::metadata(&data_path)?;
         let properties_path = self.properties_root.join(format!("{name}.json"));
-        let properties = Properties::read(&properties_path, &data_path);
-        Ok(BlobItem {
-            name,
-            size_bytes: attributes.len(),
-            content_type: properties.content_type,
-            last_modified: OffsetDateTime::from(attributes.modified()?),
-            metadata: properties.metadata,
-        })
+        file::describe(name, &data_path, &properties_path)
     }
 
     /// The marker is the last name of the page before.
