@@ -63,7 +63,7 @@ fn is_separator(character: char) -> bool {
     // Invisible characters that turn text around can make a name look like another.
     let turns_text = matches!(
         character,
-        '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffd}'
     );
     character.is_whitespace() || character.is_control() || in_no_name || noncharacter || turns_text
@@ -93,13 +93,15 @@ pub(super) fn prefixes_of(made: RangeInclusive<OffsetDateTime>) -> Vec<String> {
         .collect()
 }
 
-/// Milliseconds and name of a path that [`gallery_path`] could have made.
+/// Milliseconds and name of a path with a key of ours, whatever follows the key: where such a
+/// blob stands in the list rests on its path alone. The name is what lies below the key, and the
+/// whole path where nothing does.
 pub(super) fn parse_gallery_path(path: &str) -> Option<(u64, &str)> {
-    let (key, name) = path.strip_prefix("gallery/")?.split_once('/')?;
+    let (key, rest) = path.strip_prefix("gallery/")?.split_once('/')?;
     let is_key = key.len() == 13 && key.bytes().all(|byte| byte.is_ascii_digit());
-    let is_name = !name.is_empty() && !name.contains('/');
     let millis = LAST_MILLISECOND.checked_sub(key.parse().ok()?)?;
-    (is_key && is_name).then_some((millis, name))
+    let name = if rest.is_empty() { path } else { rest };
+    is_key.then_some((millis, name))
 }
 
 /// Title and milliseconds of a name of the original's form, `<prompt>_<epoch ms>.png`.
@@ -114,6 +116,9 @@ pub(super) fn parse_name(name: &str) -> (&str, Option<u64>) {
         _ => (stem, None),
     }
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
@@ -181,11 +186,26 @@ mod tests {
             "gallery/123/x.png",
             "gallery/82999999999990/x.png",
             "gallery/+299999999999/x.png",
-            "gallery/8299999999999/",
-            "gallery/8299999999999/a/b.png",
+            "gallery/8299999999999",
+            "gallery/829999999999\u{664}/x.png",
+            "gallery//8299999999999/x.png",
+            "Gallery/8299999999999/x.png",
             "x/8299999999999/a.png",
+            "",
         ] {
             assert_eq!(parse_gallery_path(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_key_alone_makes_a_blob_ours_and_no_name_is_empty() {
+        for (path, name) in [
+            ("gallery/8299999999999/a/b.png", "a/b.png"),
+            ("gallery/8299999999999//b.png", "/b.png"),
+            ("gallery/8299999999999/", "gallery/8299999999999/"),
+        ] {
+            let expected = Some((1_700_000_000_000, name));
+            assert_eq!(parse_gallery_path(path), expected, "{path}");
         }
     }
 
