@@ -153,7 +153,7 @@ impl Gallery {
     pub async fn add(&self, image: &NewImage) -> Result<StoredImage, StorageError> {
         let title = name::title(image.prompt.as_str());
         let blob = NewBlob {
-            bytes: image.bytes.clone(),
+            content: image.bytes.clone().into(),
             content_type: image.format.content_type().to_owned(),
             metadata: metadata::encode(&image.prompt, &image.facts),
             write_id: image.write_id,
@@ -173,7 +173,7 @@ impl Gallery {
     async fn try_add(&self, path: &str, blob: NewBlob) -> Result<BlobItem, StorageError> {
         let item = BlobItem {
             name: path.to_owned(),
-            size_bytes: blob.bytes.len() as u64,
+            size_bytes: blob.content.len(),
             content_type: blob.content_type.clone(),
             last_modified: OffsetDateTime::UNIX_EPOCH, // an image of ours has its time in its path
             metadata: blob.metadata.clone(),

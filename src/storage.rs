@@ -3,7 +3,10 @@
 //! and what it knows is the gallery's business, not this room's.
 
 pub mod azure;
+mod content;
 pub mod directory;
+
+pub use content::BlobContent;
 
 use crate::sas::SasTerms;
 use async_trait::async_trait;
@@ -31,7 +34,7 @@ pub type Metadata = BTreeMap<String, String>;
 #[derive(Debug, Clone)]
 pub struct NewBlob {
     /// The whole content.
-    pub bytes: Bytes,
+    pub content: BlobContent,
     /// Its media type.
     pub content_type: String,
     /// Its metadata; together at most 8 KB (the service's limit).

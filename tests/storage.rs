@@ -22,6 +22,8 @@ mod directory;
 mod faults;
 #[path = "storage/looked.rs"]
 mod looked;
+#[path = "storage/pieces.rs"]
+mod pieces;
 #[path = "storage/replaced.rs"]
 mod replaced;
 #[path = "storage/signatures.rs"]

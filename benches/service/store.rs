@@ -173,7 +173,7 @@ impl BaselineWriter {
             BaselineWriter::Folder(store) => {
                 let name = format!("operations/{number:044}");
                 let blob = NewBlob {
-                    bytes,
+                    content: bytes.into(),
                     content_type: "application/json".to_owned(),
                     metadata: Metadata::new(),
                     write_id: uuid::Uuid::new_v4(),
@@ -201,7 +201,7 @@ impl BaselineWriter {
             BaselineWriter::Folder(store) => {
                 let name = format!("gallery/{number:013}/{number}.png");
                 let blob = NewBlob {
-                    bytes,
+                    content: bytes.into(),
                     content_type: "image/png".to_owned(),
                     metadata: Metadata::new(),
                     write_id: uuid::Uuid::new_v4(),

@@ -304,7 +304,7 @@ impl From<BlobItem> for ListedState {
 
 fn state_blob(json: Vec<u8>, metadata: Metadata) -> NewBlob {
     NewBlob {
-        bytes: json.into(),
+        content: json.into(),
         content_type: "application/json".to_owned(),
         metadata,
         write_id: Uuid::new_v4(),

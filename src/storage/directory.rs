@@ -9,6 +9,7 @@ mod list;
 mod lock;
 mod name;
 mod properties;
+mod temporary;
 
 use super::{
     BlobItem, BlobPage, BlobStore, Container, CopiedProperties, DeleteMode, ETag, ListQuery,
@@ -88,7 +89,7 @@ impl DirectoryStore {
         }
         let lock = lock::FolderLock::take(&settings.root, settings.lock_wait).map_err(failed)?;
         let key = key::read_or_create(&settings.root).map_err(failed)?;
-        file::sweep(&settings.root.join("incoming"));
+        temporary::sweep(&settings.root.join("incoming"));
         Ok(Self {
             root: settings.root.clone(),
             key,

@@ -9,7 +9,7 @@ use std::{ops::Deref, time::Duration};
 use visionary::{
     sas::{SasProtocol, SasTerms},
     storage::{
-        BlobPage, BlobStore, Container, ETag, ListQuery, Metadata, NewBlob, PutMode,
+        BlobContent, BlobPage, BlobStore, Container, ETag, ListQuery, Metadata, NewBlob, PutMode,
         SignedResource, StorageError,
         azure::{AzureSettings, AzureStore, RetrySettings},
     },
@@ -140,9 +140,9 @@ impl Account {
 }
 
 /// A blob as the gallery writes them.
-pub fn blob(bytes: Bytes) -> NewBlob {
+pub fn blob(content: impl Into<BlobContent>) -> NewBlob {
     NewBlob {
-        bytes,
+        content: content.into(),
         content_type: "image/png".to_owned(),
         metadata: Metadata::from([("prompt".to_owned(), "a%20cat".to_owned())]),
         write_id: uuid::Uuid::new_v4(),

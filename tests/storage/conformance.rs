@@ -85,7 +85,7 @@ conformance!(
 
 pub fn blob(content: &str) -> NewBlob {
     NewBlob {
-        bytes: Bytes::copy_from_slice(content.as_bytes()),
+        content: content.as_bytes().to_vec().into(),
         content_type: "image/png".to_owned(),
         metadata: Metadata::from([("prompt".to_owned(), "a%20cat".to_owned())]),
         write_id: uuid::Uuid::new_v4(),
@@ -313,7 +313,7 @@ async fn large_and_empty_blobs_come_back_whole(store: &dyn BlobStore) {
         .collect();
     for (name, content) in [("large", Bytes::from(large)), ("empty", Bytes::new())] {
         let new = NewBlob {
-            bytes: content.clone(),
+            content: content.clone().into(),
             ..blob("")
         };
         store

@@ -44,8 +44,11 @@ async fn each_write_gives_a_new_version_and_reading_tells_the_same(store: &dyn B
     let large = Bytes::from(vec![7; 9_000_000]); // goes up in blocks
     let contents = [Bytes::from("first"), large, Bytes::new(), "last".into()];
     let put = async |bytes: &Bytes, mode| {
-        let bytes = bytes.clone();
-        let new = NewBlob { bytes, ..blob("") };
+        let content = bytes.clone().into();
+        let new = NewBlob {
+            content,
+            ..blob("")
+        };
         let etag = store.put(Container::State, NAME, new, mode).await.unwrap();
         let found = get(store).await.unwrap();
         assert_eq!(found.etag, etag);
@@ -146,7 +149,7 @@ async fn a_refused_replacement_leaves_the_blob_as_it_was(store: &dyn BlobStore) 
     let before = get(store).await.unwrap();
     for size in [3, 9_000_000] {
         let new = NewBlob {
-            bytes: vec![7; size].into(),
+            content: vec![7; size].into(),
             content_type: "text/plain".to_owned(),
             metadata: Default::default(),
             write_id: uuid::Uuid::new_v4(),

@@ -31,11 +31,11 @@ pub(super) fn client_options(http: &reqwest::Client, settings: &AzureSettings) -
         settings: settings.retries,
         longest_call: settings.longest_put,
     };
-    let mut options =
-        ClientOptions::new(TransportOptions::new(Arc::new(transport))).retry(RetryOptions::none());
-    options
-        .per_call_policies_mut()
-        .push(Arc::new(BlobCacheControl));
+    let mut options = ClientOptions::new(TransportOptions::new_custom_policy(Arc::new(transport)))
+        .retry(RetryOptions::none());
+    let policies = options.per_call_policies_mut();
+    policies.push(Arc::new(BlobCacheControl));
+    policies.push(Arc::new(transport::ContentLength));
     options.per_retry_policies_mut().push(Arc::new(retries));
     options
 }

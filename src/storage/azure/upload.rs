@@ -7,9 +7,9 @@ use super::{
     failure::{error_code, is_gone, is_not_found, map_error},
     retry::Deadline,
 };
-use crate::storage::{ETag, NewBlob, PutMode, StorageError};
+use crate::storage::{BlobContent, ETag, NewBlob, PutMode, StorageError};
 use azure_core::{
-    Context,
+    Context, EMPTY_BODY,
     error::Error,
     request_options::{IfMatchCondition, Metadata as AzureMetadata},
 };
@@ -24,9 +24,9 @@ const STEP: &str = "write a blob";
 
 /// Beyond this a blob goes up in blocks: a request has one time limit, and what breaks off is
 /// sent again from its start.
-const LARGEST_REQUEST: usize = 8 * 1024 * 1024;
+const LARGEST_REQUEST: u64 = 8 * 1024 * 1024;
 
-const BLOCK: usize = 4 * 1024 * 1024;
+const BLOCK: u64 = 4 * 1024 * 1024;
 
 /// How often everything is sent from the start: a container has to be made first, or somebody
 /// takes away the container or the blocks meanwhile.
@@ -61,7 +61,7 @@ impl<'a> Upload<'a> {
         mode: PutMode,
         longest_put: Duration,
     ) -> Self {
-        let blocks = match blob.bytes.len() {
+        let blocks = match blob.content.len() {
             0..=LARGEST_REQUEST => 0,
             length => u32::try_from(length.div_ceil(BLOCK)).unwrap_or(u32::MAX),
         };
@@ -128,7 +128,7 @@ impl<'a> Upload<'a> {
     }
 
     async fn send(&self) -> azure_core::Result<String> {
-        match self.blob.bytes.len() {
+        match self.blob.content.len() {
             0..=LARGEST_REQUEST => self.put_whole().await,
             _ => self.put_blocks().await,
         }
@@ -137,11 +137,11 @@ impl<'a> Upload<'a> {
     async fn put_whole(&self) -> azure_core::Result<String> {
         let put = self
             .client
-            .put_block_blob(self.blob.bytes.clone())
+            .put_block_blob(EMPTY_BODY)
             .content_type(self.blob.content_type.clone())
             .content_disposition("inline")
             .metadata(self.metadata())
-            .context(self.context.clone());
+            .context(self.context_with(self.blob.content.clone()));
         let put = match self.condition() {
             Some(condition) => put.if_match(condition),
             None => put,
@@ -150,13 +150,13 @@ impl<'a> Upload<'a> {
     }
 
     async fn put_blocks(&self) -> azure_core::Result<String> {
-        let bytes = &self.blob.bytes;
+        let content = &self.blob.content;
         let mut list = BlockList::default();
-        for (number, start) in (0..bytes.len()).step_by(BLOCK).enumerate() {
+        for number in 0..content.len().div_ceil(BLOCK) {
             let id = format!("{}{number:06}", self.write_id); // all of one length, as is the rule
-            let block = bytes.slice(start..bytes.len().min(start + BLOCK));
-            let put = self.client.put_block(id.clone(), block);
-            put.context(self.context.clone()).await?;
+            let block = content.slice(number * BLOCK..(number + 1) * BLOCK);
+            let put = self.client.put_block(id.clone(), EMPTY_BODY);
+            put.context(self.context_with(block)).await?;
             // The latest of that name: a repeated list finds its blocks among the committed ones.
             list.blocks.push(BlobBlockType::new_latest(id));
         }
@@ -172,6 +172,13 @@ impl<'a> Upload<'a> {
             None => commit,
         };
         Ok(commit.await?.etag)
+    }
+
+    /// For a request that has this as its body ([`super::transport`]).
+    fn context_with(&self, body: BlobContent) -> Context {
+        let mut context = self.context.clone();
+        context.insert(body);
+        context
     }
 
     fn condition(&self) -> Option<IfMatchCondition> {

@@ -2,17 +2,22 @@
 //! place; the data's one rename is what makes the blob, or its new version. So properties come
 //! first, and after a crash in between they may be newer than the data.
 
-use super::{not_found_or, properties::Properties};
+use super::{
+    not_found_or,
+    properties::Properties,
+    temporary::{Temporary, remove_empty_parents},
+};
 use crate::storage::{
     BlobItem, CopiedProperties, DeleteMode, ETag, NewBlob, PutMode, StorageError, StoredBlob,
 };
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::{
     fs, io,
-    io::{Read as _, Write as _},
+    io::Read as _,
     path::{Path, PathBuf},
+    slice,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 use time::OffsetDateTime;
 
@@ -39,13 +44,13 @@ impl Place {
     ) -> Result<ETag, StorageError> {
         const STEP: &str = "write a file";
         let failed = |error: io::Error| StorageError::failed(STEP, error);
-        let data = Temporary::write(incoming, &blob.bytes).map_err(failed)?;
+        let data = Temporary::write(incoming, blob.content.pieces()).map_err(failed)?;
         let properties = Properties {
             content_type: blob.content_type.clone(),
             metadata: blob.metadata.clone(),
         };
         self.place(STEP, incoming, &data, &properties, mode)?;
-        Ok(etag(&blob.bytes))
+        Ok(etag(blob.content.pieces()))
     }
 
     /// Writes a blob with another's content, as one that must be new. The kernel copies it, in
@@ -87,7 +92,7 @@ impl Place {
     ) -> Result<(), StorageError> {
         let failed = |error: io::Error| StorageError::failed(step, error);
         let properties = serde_json::to_vec(properties).map_err(|error| failed(error.into()))?;
-        let properties = Temporary::write(incoming, &properties).map_err(failed)?;
+        let properties = Temporary::write(incoming, &[properties.into()]).map_err(failed)?;
         let _turn = take_turn();
         self.check(mode)?;
         properties
@@ -134,15 +139,15 @@ impl Place {
         }
         let written = attributes.modified().map_err(failed)?;
         let bytes = read_at_most(&file, attributes.len(), most_bytes).map_err(failed)?;
-        let Some(bytes) = bytes else {
+        let Some(bytes) = bytes.map(Bytes::from) else {
             let now = file.metadata().map_err(failed)?;
             let size_bytes = now.len().max(attributes.len());
             return Err(StorageError::TooLarge { size_bytes });
         };
         let properties = Properties::read(&self.properties_path, &self.data_path);
         Ok(StoredBlob {
-            etag: etag(&bytes),
-            bytes: bytes.into(),
+            etag: etag(slice::from_ref(&bytes)),
+            bytes,
             content_type: properties.content_type,
             metadata: properties.metadata,
             age: written.elapsed().unwrap_or_default(),
@@ -186,7 +191,7 @@ impl Place {
     fn version(&self, step: &'static str) -> Result<ETag, StorageError> {
         let bytes = fs::read(&self.data_path);
         let bytes = bytes.map_err(|error| not_found_or(step, error))?;
-        Ok(etag(&bytes))
+        Ok(etag(&[bytes.into()]))
     }
 }
 
@@ -227,10 +232,14 @@ fn read_at_most(file: &fs::File, length: u64, most_bytes: u64) -> io::Result<Opt
 }
 
 /// A file has no version but its content: times are too coarse for two writes in a row.
-fn etag(bytes: &[u8]) -> ETag {
-    let digest = Sha256::digest(bytes);
+fn etag(pieces: &[Bytes]) -> ETag {
+    let mut digest = Sha256::new();
+    for piece in pieces {
+        digest.update(piece);
+    }
     ETag::new(
         digest
+            .finalize()
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect::<String>(),
@@ -243,118 +252,4 @@ fn etag(bytes: &[u8]) -> ETag {
 fn take_turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An account has no folders that nothing lies in. It is this thread's turn, so no write is
-/// about to use one.
-fn remove_empty_parents(path: &Path, root: &Path) {
-    let is_below = |folder: &&Path| folder.starts_with(root) && *folder != root;
-    let mut removed = path;
-    for folder in path.ancestors().skip(1).take_while(is_below) {
-        if fs::remove_dir(folder).is_err() {
-            break; // something lies in it
-        }
-        removed = folder;
-    }
-    sync_parent(removed);
-}
-
-/// A file that is removed again unless it was moved into place.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn write(folder: &Path, bytes: &[u8]) -> io::Result<Self> {
-        Self::fill(folder, |file| file.write_all(bytes))
-    }
-
-    /// Not `fs::copy`: that one takes the permissions along, which need not let us write or sync.
-    fn copy(folder: &Path, mut source: fs::File) -> io::Result<Self> {
-        Self::fill(folder, |file| io::copy(&mut source, file).map(drop))
-    }
-
-    fn fill(folder: &Path, fill: impl FnOnce(&mut fs::File) -> io::Result<()>) -> io::Result<Self> {
-        let temporary = Self(folder.join(uuid::Uuid::new_v4().simple().to_string()));
-        let mut file = fs::File::create_new(&temporary.0)?;
-        fill(&mut file)?;
-        file.sync_all()?;
-        Ok(temporary)
-    }
-
-    fn link_to(&self, path: &Path) -> io::Result<()> {
-        create_parent(path)?;
-        link_new(&self.0, path)?;
-        sync_parent(path);
-        Ok(())
-    }
-
-    fn rename_to(&self, path: &Path) -> io::Result<()> {
-        create_parent(path)?;
-        fs::rename(&self.0, path)?;
-        sync_parent(path);
-        Ok(())
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// Removes what killed processes left. Where a file system has no locks, another process may be
-/// writing right now, so only what is too old for that.
-pub(super) fn sweep(incoming: &Path) {
-    const TOO_OLD: Duration = Duration::from_secs(3600);
-    for entry in fs::read_dir(incoming).into_iter().flatten().flatten() {
-        let modified = entry.metadata().and_then(|found| found.modified()).ok();
-        let age = modified.and_then(|modified| modified.elapsed().ok());
-        if age.is_some_and(|age| age > TOO_OLD) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// Gives the file a second name that must be new. File systems without hard links (some
-/// network and removable ones) get a rename after a look, which is exact for one process.
-///
-/// # Errors
-/// `AlreadyExists` when `path` is taken.
-pub(super) fn link_new(temporary: &Path, path: &Path) -> io::Result<()> {
-    match fs::hard_link(temporary, path) {
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
-            ) =>
-        {
-            if path.try_exists()? {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
-            fs::rename(temporary, path)
-        }
-        other => other,
-    }
-}
-
-/// Makes the folders above `path`, each of which is a new name in the one above it.
-fn create_parent(path: &Path) -> io::Result<()> {
-    let above = path.ancestors().skip(1);
-    let missing: Vec<&Path> = above.take_while(|folder| !folder.exists()).collect();
-    for folder in missing.iter().rev() {
-        match fs::create_dir(folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => sync_parent(folder),
-        }
-    }
-    Ok(())
-}
-
-/// Makes a new name survive a power cut. The file is in place already, and some network file
-/// systems cannot do this at all, so a failure is not the write's.
-fn sync_parent(path: &Path) {
-    if let Some(parent) = path.parent().filter(|_| cfg!(unix))
-        && let Err(error) = fs::File::open(parent).and_then(|folder| folder.sync_all())
-    {
-        tracing::debug!(%error, "a folder could not be synced");
-    }
 }

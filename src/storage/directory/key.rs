@@ -39,7 +39,7 @@ fn create(root: &Path, path: &Path) -> io::Result<()> {
     let mut file = owner_only().open(&temporary)?;
     file.write_all(&key)?;
     file.sync_all()?;
-    let linked = super::file::link_new(&temporary, path);
+    let linked = super::temporary::link_new(&temporary, path);
     let _ = fs::remove_file(&temporary); // gone already where a rename stood in for the link
     match linked {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

@@ -63,9 +63,9 @@ pub fn read(service: &Service, id: &str) -> Value {
 }
 
 /// Puts a blob among what an account's processes remember.
-pub async fn put(store: &AzureStore, name: &str, bytes: impl Into<Bytes>) {
+pub async fn put(store: &AzureStore, name: &str, content: impl Into<Bytes>) {
     let blob = NewBlob {
-        bytes: bytes.into(),
+        content: content.into().into(),
         content_type: "application/json".to_owned(),
         metadata: Metadata::new(),
         write_id: Uuid::new_v4(),
