@@ -1,28 +1,49 @@
 //! What is kept beside an image, within the service's 8 KB: percent-encoded, since metadata
-//! travels in HTTP headers, which hold ASCII alone.
+//! travels in HTTP headers, which hold ASCII alone. Whoever may write may put anything there.
 
+use super::record::ImageRecord;
 use crate::{prompt::Prompt, storage::Metadata};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use time::{
+    OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339, macros::format_description,
+};
 
 /// The service's limit is 8 KB of names and values
 /// (<https://learn.microsoft.com/rest/api/storageservices/put-blob>); the store keeps a mark of
 /// its own there too.
 const MAX_BYTES: usize = 7 * 1024;
 
-/// More than this of one fact, encoded, is cut, so that the prompt keeps room.
+/// More than this of all facts together, names and values, is cut: the prompt keeps room.
+const MAX_FACTS_BYTES: usize = 5 * 1024;
+
+/// More than this of one fact, encoded, is cut.
 const MAX_FACT_BYTES: usize = 2 * 1024;
 
 /// Longer counts than this, encoded, are no counts: the usage of an image takes some 300 bytes.
 const MAX_USAGE_BYTES: usize = 1024;
 
+/// Longer values than this cannot have come from a store, so nothing is made of them.
+const MAX_VALUE_BYTES: usize = 8 * 1024;
+
 const PROMPT: &str = "prompt";
 const PROMPT_IS_CUT: &str = "prompt_truncated";
+const PROMPT_RECORD: &str = "prompt_record";
 const REVISED_PROMPT: &str = "revised_prompt";
+const REVISED_PROMPT_IS_CUT: &str = "revised_prompt_truncated";
+const PROVIDER: &str = "provider";
 const MODEL: &str = "model";
 const SIZE: &str = "size";
+const QUALITY: &str = "quality";
+const SEED: &str = "seed";
+const CREATED: &str = "created";
+const REQUEST_ID: &str = "request_id";
 const OPERATION: &str = "operation";
+const UPSTREAM_REQUEST_ID: &str = "upstream_request_id";
 const USAGE: &str = "usage";
 const USAGE_IMAGES: &str = "usage_images";
+
+/// The value of a mark.
+const TRUE: &str = "true";
 
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -65,51 +86,121 @@ pub struct UsageFact {
     pub images: usize,
 }
 
-impl UsageFact {
-    /// Half of a JSON text is of no use, so that what is too long is left out as a whole. The
-    /// number of images keeps readers from counting one call several times.
-    fn encode(&self) -> impl Iterator<Item = (String, String)> {
-        let (counts, whole) = encode_at_most(&self.counts, MAX_USAGE_BYTES);
-        let counts = whole.then(|| (USAGE.to_owned(), counts));
-        let images =
-            (whole && self.images > 1).then(|| (USAGE_IMAGES.to_owned(), self.images.to_string()));
-        counts.into_iter().chain(images)
+/// What goes beside an image.
+pub(super) struct Encoded {
+    /// Names that the service takes (C# identifiers), ASCII values.
+    pub metadata: Metadata,
+    /// Whether the whole prompt found room.
+    pub prompt_is_whole: bool,
+}
+
+/// As blob metadata. A prompt that does not fit is cut at a character and marked, and
+/// `prompt_record` tells where it is kept whole, unless that is empty.
+pub(super) fn encode(
+    prompt: &Prompt,
+    facts: &ImageFacts,
+    created: OffsetDateTime,
+    prompt_record: &str,
+) -> Encoded {
+    let mut metadata = encode_facts(facts, created);
+    let room = MAX_BYTES.saturating_sub(bytes_of(&metadata) + PROMPT.len());
+    let (value, prompt_is_whole) = encode_at_most(prompt.as_str(), room);
+    if prompt_is_whole {
+        metadata.insert(PROMPT.to_owned(), value);
+    } else {
+        let mut marks = Metadata::from([(PROMPT_IS_CUT.to_owned(), TRUE.to_owned())]);
+        if !prompt_record.is_empty() {
+            marks.insert(PROMPT_RECORD.to_owned(), prompt_record.to_owned());
+        }
+        let room = room.saturating_sub(bytes_of(&marks));
+        let value = encode_at_most(prompt.as_str(), room).0;
+        metadata.insert(PROMPT.to_owned(), value);
+        metadata.append(&mut marks);
+    }
+    Encoded {
+        metadata,
+        prompt_is_whole,
     }
 }
 
-/// As blob metadata: names that the service takes (C# identifiers), ASCII values. A prompt that
-/// does not fit is cut at a character and marked.
-pub(super) fn encode(prompt: &Prompt, facts: &ImageFacts) -> Metadata {
-    let seed = facts.seed.map(|seed| seed.to_string());
-    let mut metadata: Metadata = [
-        (REVISED_PROMPT, facts.revised_prompt.as_deref()),
-        ("provider", Some(facts.provider.as_str())),
-        (MODEL, Some(&facts.model)),
-        (SIZE, Some(&facts.size)),
-        ("quality", facts.quality.as_deref()),
-        ("seed", seed.as_deref()),
-        ("request_id", Some(&facts.request_id)),
-        (OPERATION, Some(&facts.operation)),
-        ("upstream_request_id", facts.upstream_request_id.as_deref()),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| {
-        let value = encode_at_most(value?, MAX_FACT_BYTES).0;
-        (!value.is_empty()).then(|| (name.to_owned(), value))
-    })
-    .chain(facts.usage.iter().flat_map(UsageFact::encode))
-    .collect();
-    let used: usize = metadata
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
-    let left = MAX_BYTES.saturating_sub(used + PROMPT.len() + PROMPT_IS_CUT.len() + "true".len());
-    let (value, whole) = encode_at_most(prompt.as_str(), left);
-    metadata.insert(PROMPT.to_owned(), value);
-    if !whole {
-        metadata.insert(PROMPT_IS_CUT.to_owned(), "true".to_owned());
+/// The facts within their bounds, the short ones first: of the long one, the revised prompt,
+/// a part is of use too.
+fn encode_facts(facts: &ImageFacts, created: OffsetDateTime) -> Metadata {
+    let mut encoded = FactEncoder::default();
+    encoded.add_text(OPERATION, Some(&facts.operation));
+    encoded.add_text(CREATED, format_millis(created).as_deref());
+    encoded.add_text(SEED, facts.seed.map(|seed| seed.to_string()).as_deref());
+    encoded.add_text(PROVIDER, Some(&facts.provider));
+    encoded.add_text(MODEL, Some(&facts.model));
+    encoded.add_text(SIZE, Some(&facts.size));
+    encoded.add_text(QUALITY, facts.quality.as_deref());
+    encoded.add_text(REQUEST_ID, Some(&facts.request_id));
+    encoded.add_usage(facts.usage.as_ref());
+    encoded.add_text(UPSTREAM_REQUEST_ID, facts.upstream_request_id.as_deref());
+    if !encoded.add_text(REVISED_PROMPT, facts.revised_prompt.as_deref()) {
+        encoded.add_text(REVISED_PROMPT_IS_CUT, Some(TRUE));
     }
-    metadata
+    encoded.metadata
+}
+
+#[derive(Default)]
+struct FactEncoder {
+    metadata: Metadata,
+}
+
+impl FactEncoder {
+    /// How long the value of a further fact may be; a mark that it is cut always has room.
+    fn room(&self, name: &str) -> usize {
+        let mark = match name {
+            REVISED_PROMPT_IS_CUT => 0,
+            _ => REVISED_PROMPT_IS_CUT.len() + TRUE.len(),
+        };
+        MAX_FACTS_BYTES.saturating_sub(bytes_of(&self.metadata) + name.len() + mark)
+    }
+
+    /// Adds as much of the text as has room; whether that is all of it.
+    fn add_text(&mut self, name: &str, text: Option<&str>) -> bool {
+        let Some(text) = text else {
+            return true;
+        };
+        let (value, is_whole) = encode_at_most(text, self.room(name).min(MAX_FACT_BYTES));
+        if !value.is_empty() {
+            self.metadata.insert(name.to_owned(), value);
+        }
+        is_whole
+    }
+
+    /// Half of a JSON text is of no use, so that what is too long is left out as a whole. The
+    /// number of images keeps readers from counting one call several times.
+    fn add_usage(&mut self, usage: Option<&UsageFact>) {
+        let Some(usage) = usage else {
+            return;
+        };
+        let images = usage.images.to_string();
+        let beside = USAGE_IMAGES.len() + images.len();
+        let room = self.room(USAGE).saturating_sub(beside);
+        if let (counts, true) = encode_at_most(&usage.counts, room.min(MAX_USAGE_BYTES)) {
+            self.metadata.insert(USAGE.to_owned(), counts);
+            if usage.images > 1 {
+                self.metadata.insert(USAGE_IMAGES.to_owned(), images);
+            }
+        }
+    }
+}
+
+/// Names and values together, as the service counts them.
+fn bytes_of(metadata: &Metadata) -> usize {
+    let pairs = metadata.iter();
+    pairs.map(|(name, value)| name.len() + value.len()).sum()
+}
+
+/// RFC 3339 in UTC, always with three digits of a second; `None` for years that it cannot write.
+pub(super) fn format_millis(moment: OffsetDateTime) -> Option<String> {
+    let format =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    let utc = moment.checked_to_offset(UtcOffset::UTC)?;
+    let has_four_digits = (0..=9999).contains(&utc.year());
+    has_four_digits.then(|| utc.format(format).ok()).flatten()
 }
 
 /// The encoded text, cut before the first character that would go beyond `max_bytes`, and
@@ -128,13 +219,52 @@ fn encode_at_most(text: &str, max_bytes: usize) -> (String, bool) {
     (encoded, true)
 }
 
-/// Prompt, model and size, as far as the metadata has them.
+/// Prompt, model and size, as far as the metadata has them: what a list shows.
 pub(super) fn decode(metadata: &Metadata) -> (Option<String>, Option<String>, Option<String>) {
-    let value = |name: &str| {
-        let text = percent_decode_str(metadata.get(name)?).decode_utf8_lossy();
-        (!text.is_empty()).then(|| text.into_owned())
-    };
-    (value(PROMPT), value(MODEL), value(SIZE))
+    let text = |name| decode_text(metadata, name);
+    (text(PROMPT), text(MODEL), text(SIZE))
+}
+
+/// All that the metadata tells. What is not of the form that a fact has is not there, and the
+/// others are.
+pub(super) fn decode_record(metadata: &Metadata) -> ImageRecord {
+    let text = |name| decode_text(metadata, name);
+    let number = |name| text(name).and_then(|number| number.parse().ok());
+    let is_marked = |name| metadata.get(name).is_some_and(|mark| mark == TRUE);
+    let moment = text(CREATED).and_then(|text| OffsetDateTime::parse(&text, &Rfc3339).ok());
+    ImageRecord {
+        prompt: text(PROMPT),
+        prompt_is_cut: is_marked(PROMPT_IS_CUT),
+        prompt_record: text(PROMPT_RECORD).filter(|id| is_simple_uuid(id)),
+        revised_prompt: text(REVISED_PROMPT),
+        revised_prompt_is_cut: is_marked(REVISED_PROMPT_IS_CUT),
+        provider: text(PROVIDER),
+        model: text(MODEL),
+        size: text(SIZE),
+        quality: text(QUALITY),
+        seed: number(SEED),
+        usage: text(USAGE).and_then(|counts| serde_json::from_str(&counts).ok()),
+        usage_images: number(USAGE_IMAGES),
+        // An offset at the end of the calendar leads out of it.
+        created: moment.and_then(|moment| moment.checked_to_offset(UtcOffset::UTC)),
+        operation: text(OPERATION),
+        request_id: text(REQUEST_ID),
+        upstream_request_id: text(UPSTREAM_REQUEST_ID),
+    }
+}
+
+fn decode_text(metadata: &Metadata, name: &str) -> Option<String> {
+    let value = metadata
+        .get(name)
+        .filter(|value| value.len() <= MAX_VALUE_BYTES)?;
+    let text = percent_decode_str(value).decode_utf8_lossy();
+    (!text.is_empty()).then(|| text.into_owned())
+}
+
+/// 32 hexadecimal digits in lower case: nothing else may become part of a name.
+fn is_simple_uuid(text: &str) -> bool {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == 32 && text.bytes().all(is_digit)
 }
 
 /// The mark of the operation that made an image: hexadecimal digits, which nothing escapes.
@@ -143,74 +273,4 @@ pub(super) fn operation(metadata: &Metadata) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn facts() -> ImageFacts {
-        ImageFacts {
-            provider: "demo".to_owned(),
-            model: "demo".to_owned(),
-            size: "64x64".to_owned(),
-            ..ImageFacts::default()
-        }
-    }
-
-    #[test]
-    fn every_prompt_comes_back_from_ascii() {
-        let prompt = Prompt::parse("naïve 猫\n\"100 %\" a+b").unwrap();
-        let metadata = encode(&prompt, &facts());
-        assert!(metadata.values().all(|value| value.is_ascii()));
-        assert_eq!(
-            decode(&metadata),
-            (
-                Some(prompt.as_str().to_owned()),
-                Some("demo".to_owned()),
-                Some("64x64".to_owned())
-            )
-        );
-        assert!(!metadata.contains_key(PROMPT_IS_CUT));
-    }
-
-    #[test]
-    fn the_longest_facts_stay_within_the_services_limit_and_the_cut_is_marked() {
-        let long = "🐈".repeat(16_000);
-        let facts = ImageFacts {
-            revised_prompt: Some(long.clone()),
-            upstream_request_id: Some("x".repeat(50_000)),
-            usage: usage(format!("\"{}\"", "1".repeat(MAX_USAGE_BYTES - 6)), 10),
-            ..facts()
-        };
-        let metadata = encode(&Prompt::parse(&long).unwrap(), &facts);
-        let bytes: usize = metadata
-            .iter()
-            .map(|(name, value)| name.len() + value.len())
-            .sum();
-        assert!(bytes <= MAX_BYTES, "{bytes}");
-        assert_eq!(metadata[PROMPT_IS_CUT], "true");
-        assert_eq!(metadata[USAGE].len(), MAX_USAGE_BYTES);
-        let prompt = decode(&metadata).0.unwrap();
-        assert!(long.starts_with(&prompt) && prompt.chars().count() > 100);
-    }
-
-    fn usage(counts: String, images: usize) -> Option<UsageFact> {
-        Some(UsageFact { counts, images })
-    }
-
-    #[test]
-    fn usage_is_whole_or_not_there_and_says_how_many_images_it_is_for() {
-        let of = |usage| {
-            let metadata = encode(
-                &Prompt::parse("a").unwrap(),
-                &ImageFacts { usage, ..facts() },
-            );
-            let value = |name| metadata.get(name).cloned();
-            (value(USAGE), value(USAGE_IMAGES))
-        };
-        let counts = r#"{"total_tokens":12}"#.to_owned();
-        let encoded = Some("%7B%22total_tokens%22%3A12%7D".to_owned());
-        assert_eq!(of(usage(counts.clone(), 1)), (encoded.clone(), None));
-        assert_eq!(of(usage(counts, 3)), (encoded, Some("3".to_owned())));
-        assert_eq!(of(usage("1".repeat(MAX_USAGE_BYTES + 1), 3)), (None, None));
-        assert_eq!(of(None), (None, None));
-    }
-}
+mod tests;
