@@ -1,6 +1,7 @@
 //! The components that handlers share, wired from the settings.
 
 use crate::{
+    api_key::ApiKey,
     config::{ConfigProblems, Mode, ProviderConfig, ServiceConfig, StorageConfig},
     error,
     gallery::Gallery,
@@ -100,6 +101,8 @@ pub struct App {
     pub max_images: u8,
     /// Start of absolute addresses; else from the request.
     pub public_base_url: Option<String>,
+    /// What opens what only the gallery's owner may do.
+    pub api_key: Option<ApiKey>,
     /// Origins whose pages may call.
     pub cors_origins: Vec<String>,
     /// Whether the Functions host started this process and stands between it and every caller.
@@ -118,7 +121,7 @@ impl App {
         let http = http_client().build().map_err(StartError::HttpClient)?;
         let (store, files) = open_store(&config.storage, &http)?;
         let (generator, suggestions) = open_provider(&config, &http)?;
-        let gallery = Arc::new(Gallery::new(store.clone(), config.signatures.clone()));
+        let gallery = Arc::new(Gallery::new(store.clone(), config.gallery.clone()));
         let summary = summary(&config, generator.as_ref(), store.as_ref());
         let operations = Arc::new(Operations::new(
             generator.clone(),
@@ -146,6 +149,7 @@ impl App {
             files,
             max_images: config.max_images,
             public_base_url: config.public_base_url,
+            api_key: config.api_key,
             cors_origins: config.cors_origins,
             is_behind_host: config.mode == Mode::Handler,
             event_heartbeat: config.event_heartbeat,

@@ -9,7 +9,8 @@ mod storage;
 mod table;
 
 use crate::{
-    gallery::{SignatureScope, SignatureSettings},
+    api_key::ApiKey,
+    gallery::{GallerySettings, SignatureScope, SignatureSettings},
     images::MAX_IMAGES,
     operations::OperationSettings,
 };
@@ -56,14 +57,16 @@ pub struct ServiceConfig {
     pub provider: ProviderConfig,
     /// Where images are kept.
     pub storage: StorageConfig,
-    /// How signatures are given.
-    pub signatures: SignatureSettings,
+    /// How the gallery is kept.
+    pub gallery: GallerySettings,
     /// The largest `n` of a request.
     pub max_images: u8,
     /// How much is generated at once, and how long it may take.
     pub operations: OperationSettings,
     /// Start of absolute addresses, without a slash at the end; else from the request.
     pub public_base_url: Option<String>,
+    /// What opens what only the gallery's owner may do.
+    pub api_key: Option<ApiKey>,
     /// Origins whose pages may call; only standing alone.
     pub cors_origins: Vec<String>,
     /// Who started this process.
@@ -163,12 +166,13 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
         .any(|name| reader.is_set(name));
     let provider = provider::read(reader, is_deployed);
     let storage = storage::read(reader, mode, is_deployed);
-    let signatures = read_signatures(reader, storage.as_ref());
+    let gallery = GallerySettings::new(read_signatures(reader, storage.as_ref()));
     let max_images = reader
         .integer("MAX_IMAGES", 1, MAX_IMAGES.into())
         .unwrap_or(4);
     let operations = read_operations(reader);
     let public_base_url = reader.base_url("PUBLIC_BASE_URL");
+    let api_key = reader.text(&["API_KEY"]).map(|key| ApiKey::new(key.into()));
     let cors_origins = match mode {
         Mode::Standalone => reader.origins("CORS_ORIGINS"),
         Mode::Handler => Vec::new(),
@@ -176,10 +180,11 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
     Some(ServiceConfig {
         provider: provider?,
         storage: storage?,
-        signatures,
+        gallery,
         max_images: u8::try_from(max_images).ok()?,
         operations,
         public_base_url,
+        api_key,
         cors_origins,
         mode,
         // Well within the patience of every proxy on the way.

@@ -10,7 +10,7 @@ use axum::{
     body::Body,
     http::{
         HeaderName, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     response::{IntoResponse, Response},
 };
@@ -132,6 +132,21 @@ impl ApiError {
     #[must_use]
     pub fn forbidden(detail: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "signature_rejected", detail)
+    }
+
+    /// The request does not show the key.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        let detail = "this needs the service's API_KEY, as X-Api-Key or Authorization: Bearer";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+
+    /// Nobody can show a key, since none is set.
+    #[must_use]
+    pub fn no_api_key() -> Self {
+        let detail =
+            "this is for the gallery's owner: it needs an API_KEY in the service's settings";
+        Self::new(StatusCode::FORBIDDEN, "api_key_not_set", detail)
     }
 
     /// A browser sends the request for a page of another site.
@@ -306,6 +321,10 @@ impl ApiError {
         }
         if let Some(location) = location {
             headers.insert(OPERATION_LOCATION, location);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 section 11.6.1 wants it.
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }

@@ -1,45 +1,74 @@
 //! What an image is called, where it lies, what is kept beside it, and the list of all of them,
 //! newest first.
 
-mod listing;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no answer shows the record yet")
-)]
+mod add;
+mod by_keys;
+mod cursor;
+mod details;
+mod found;
+mod id;
+mod list;
 mod metadata;
 mod name;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no picture is given its texts yet")
-)]
+mod of_operation;
+mod old;
+mod ours;
+mod pages;
 mod png_text;
+mod prompts;
 mod record;
-mod walk;
+mod remove;
+mod thumbs;
 
 use crate::{
     image_format::ImageFormat,
     prompt::Prompt,
     sas::{SasTerms, signature_window},
-    storage::{
-        BlobItem, BlobStore, Container, ListQuery, NewBlob, PutMode, SignedResource, StorageError,
-    },
+    storage::{BlobStore, Container, ListQuery, SignedResource, StorageError},
 };
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
+use old::OldImages;
+use pages::Pages;
 use serde::{Deserialize, Serialize};
-use std::{ops::RangeInclusive, sync::Arc};
+use std::{sync::Arc, time::Duration};
+use thumbs::Thumbs;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use listing::{Cursor, InvalidCursor};
+pub use cursor::{Cursor, InvalidCursor};
+pub use details::{ImageDetails, Thumbnail};
+pub use id::{ImageId, InvalidImageId};
 pub use metadata::{ImageFacts, UsageFact};
+pub use old::OldImagesSettings;
 pub use record::ImageRecord;
+pub use thumbs::ThumbsSettings;
 
-/// Without a `limit`, a list ends here and names a cursor.
-const MOST_IN_ONE_LIST: usize = 10_000;
+/// How a gallery is kept.
+#[derive(Debug, Clone)]
+pub struct GallerySettings {
+    /// How signatures are given.
+    pub signatures: SignatureSettings,
+    /// What the store has listed is remembered for so long; what this process itself adds and
+    /// removes shows at once.
+    pub page_memory: Duration,
+    /// How fresh the index of old images is.
+    pub old_images: OldImagesSettings,
+    /// How thumbnails are made.
+    pub thumbnails: ThumbsSettings,
+}
 
-/// Two images of one title in one millisecond are rare; this many are a broken store.
-const MOST_NAME_MOVES: u64 = 100;
+impl GallerySettings {
+    /// With these signatures, and all else as it usually is.
+    #[must_use]
+    pub fn new(signatures: SignatureSettings) -> Self {
+        Self {
+            signatures,
+            page_memory: Duration::from_secs(3),
+            old_images: OldImagesSettings::default(),
+            thumbnails: ThumbsSettings::default(),
+        }
+    }
+}
 
 /// How signatures are given.
 #[derive(Debug, Clone)]
@@ -85,6 +114,8 @@ pub struct ImageEntry {
     pub id: String,
     /// A signed, read-only, percent-encoded address.
     pub url: String,
+    /// Where its thumbnail is, or is made.
+    pub thumbnail_url: String,
     /// Unique; `<title>_<epoch ms>.<ext>` for images of ours.
     pub name: String,
     /// The prompt, as far as it is known.
@@ -118,10 +149,10 @@ pub struct StoredImage {
 }
 
 impl StoredImage {
-    /// The blob's path, base64url without padding.
+    /// The text of its [`ImageId`].
     #[must_use]
     pub fn id(&self) -> String {
-        BASE64_URL_SAFE_NO_PAD.encode(&self.path)
+        ImageId::of(&self.path).to_text()
     }
 }
 
@@ -139,60 +170,30 @@ pub struct ListImagesQuery {
 pub struct ImagePage {
     /// The images.
     pub images: Vec<ImageEntry>,
-    /// Present while there are older ones.
-    pub next_cursor: Option<Cursor>,
+    /// Present while there may be older ones; [`Gallery::read_cursor`] reads it.
+    pub next_cursor: Option<String>,
 }
 
 /// The images of one store.
 pub struct Gallery {
     store: Arc<dyn BlobStore>,
     signatures: SignatureSettings,
+    pages: Pages,
+    old: OldImages,
+    thumbs: Thumbs,
 }
 
 impl Gallery {
     /// A gallery over `store`.
     #[must_use]
-    pub fn new(store: Arc<dyn BlobStore>, signatures: SignatureSettings) -> Self {
-        Self { store, signatures }
-    }
-
-    /// Stores an image under a new name; a taken name moves on by a millisecond. The same image
-    /// can be given again when its outcome is not known, and is stored once.
-    ///
-    /// # Errors
-    /// [`StorageError`] when the store fails after its retries; the image is then not stored.
-    pub async fn add(&self, image: &NewImage) -> Result<StoredImage, StorageError> {
-        let title = name::title(image.prompt.as_str());
-        let blob = NewBlob {
-            content: image.bytes.clone().into(),
-            content_type: image.format.content_type().to_owned(),
-            metadata: metadata::encode(&image.prompt, &image.facts, image.made_at, "").metadata,
-            write_id: image.write_id,
-        };
-        let first = name::epoch_millis(image.made_at);
-        for millis in first..first + MOST_NAME_MOVES {
-            let path = name::gallery_path(&title, millis, image.format);
-            match self.try_add(&path, blob.clone()).await {
-                Err(StorageError::AlreadyExists) => {}
-                Err(error) => return Err(error),
-                Ok(item) => return Ok(listing::Found::from_blob(item).into()),
-            }
+    pub fn new(store: Arc<dyn BlobStore>, settings: GallerySettings) -> Self {
+        Self {
+            pages: Pages::new(store.clone(), settings.page_memory),
+            old: OldImages::new(store.clone(), settings.old_images),
+            thumbs: Thumbs::new(store.clone(), settings.thumbnails),
+            signatures: settings.signatures,
+            store,
         }
-        Err(StorageError::AlreadyExists)
-    }
-
-    async fn try_add(&self, path: &str, blob: NewBlob) -> Result<BlobItem, StorageError> {
-        let item = BlobItem {
-            name: path.to_owned(),
-            size_bytes: blob.content.len(),
-            content_type: blob.content_type.clone(),
-            last_modified: OffsetDateTime::UNIX_EPOCH, // an image of ours has its time in its path
-            metadata: blob.metadata.clone(),
-        };
-        self.store
-            .put(Container::Images, path, blob, PutMode::Create)
-            .await?;
-        Ok(item)
     }
 
     /// A signed, read-only address of a stored image.
@@ -217,50 +218,6 @@ impl Gallery {
         Ok(found.bytes)
     }
 
-    /// The images that an operation has stored within a span of time, oldest first, whoever
-    /// looks for them: what is left of an operation whose process is gone.
-    ///
-    /// # Errors
-    /// [`StorageError`] when the store cannot be listed.
-    pub async fn find_of_operation(
-        &self,
-        mark: &str,
-        made: RangeInclusive<OffsetDateTime>,
-    ) -> Result<Vec<StoredImage>, StorageError> {
-        let prefixes = name::prefixes_of(made);
-        let found = walk::find_of_operation(self.store.as_ref(), prefixes, mark).await?;
-        Ok(found.into_iter().map(StoredImage::from).collect())
-    }
-
-    /// Lists images newest first, whoever stored them; equal times go by path.
-    ///
-    /// # Errors
-    /// [`StorageError`] when the store cannot be listed or cannot sign.
-    pub async fn list(
-        &self,
-        query: &ListImagesQuery,
-        now: OffsetDateTime,
-        public_base_url: &str,
-    ) -> Result<ImagePage, StorageError> {
-        let limit = query
-            .limit
-            .unwrap_or(MOST_IN_ONE_LIST)
-            .min(MOST_IN_ONE_LIST);
-        let mut found = walk::find_all(self.store.as_ref()).await?;
-        listing::sort_newest_first(&mut found);
-        let page = listing::page(found, query.cursor.as_ref(), limit);
-        let terms = self.read_terms(now);
-        let images = page
-            .found
-            .into_iter()
-            .map(|found| self.entry(found, &terms, public_base_url))
-            .collect::<Result<_, _>>()?;
-        Ok(ImagePage {
-            images,
-            next_cursor: page.next_cursor,
-        })
-    }
-
     /// A signature of the whole container (or account) as a query string without `?`.
     ///
     /// # Errors
@@ -275,6 +232,12 @@ impl Gallery {
             ..self.read_terms(now)
         };
         self.store.sign(resource, &terms)
+    }
+
+    /// At least so long a signature holds that is given now.
+    #[must_use]
+    pub fn shortest_validity(&self) -> Duration {
+        Duration::from_secs(60 * u64::from(self.signatures.minutes_left))
     }
 
     /// Whether the store answers: lists one blob at the most, which costs next to nothing.
@@ -299,25 +262,6 @@ impl Gallery {
         }
     }
 
-    fn entry(
-        &self,
-        found: listing::Found,
-        terms: &SasTerms,
-        public_base_url: &str,
-    ) -> Result<ImageEntry, StorageError> {
-        Ok(ImageEntry {
-            id: BASE64_URL_SAFE_NO_PAD.encode(&found.path),
-            url: self.signed_url(&found.path, terms, public_base_url)?,
-            created_at: found.created_at(),
-            name: found.name,
-            prompt: found.prompt,
-            model: found.model,
-            size: found.size,
-            content_type: found.content_type,
-            size_bytes: found.size_bytes,
-        })
-    }
-
     fn signed_url(
         &self,
         path: &str,
@@ -330,8 +274,8 @@ impl Gallery {
     }
 }
 
-impl From<listing::Found> for StoredImage {
-    fn from(found: listing::Found) -> Self {
+impl From<found::Found> for StoredImage {
+    fn from(found: found::Found) -> Self {
         Self {
             path: found.path,
             name: found.name,

@@ -6,10 +6,12 @@ pub mod picture_json;
 pub mod prompt;
 pub mod sas;
 
+pub mod api_key;
 pub mod event_stream;
 
 pub mod openai;
 pub mod storage;
+pub mod thumbnails;
 
 pub mod gallery;
 pub mod images;

@@ -15,10 +15,10 @@ use axum::{
     http::{Method, Uri, header::ALLOW, uri::PathAndQuery},
     middleware::{from_fn, map_request},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, any, get, post},
+    routing::{MethodRouter, any, delete, get, post},
 };
 use serde_json::json;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// One function: a folder of the Functions app and a path of the service.
 pub struct Function {
@@ -74,6 +74,24 @@ pub const FUNCTIONS: &[Function] = &[
         handler: || get(routes::operations::handle_get).delete(routes::operations::handle_delete),
     },
     Function {
+        folder: "image",
+        route: "images/{id}",
+        methods: &[Method::GET],
+        handler: || get(routes::image::handle_get),
+    },
+    Function {
+        folder: "imageAdmin",
+        route: "images/{id}",
+        methods: &[Method::DELETE],
+        handler: || delete(routes::image::handle_delete),
+    },
+    Function {
+        folder: "thumbnails",
+        route: "thumbnails/{id}",
+        methods: &[Method::GET],
+        handler: || get(routes::thumbnails::handle),
+    },
+    Function {
         folder: "health",
         route: "health",
         methods: &[Method::GET],
@@ -91,16 +109,15 @@ pub const FUNCTIONS: &[Function] = &[
 pub fn router(service: &Service) -> Router {
     let functions = match service {
         Service::Ready(app) => {
-            let routes = FUNCTIONS.iter().fold(Router::new(), |router, function| {
-                let handler = (function.handler)().fallback(|| wrong_method(function));
-                router.route(&normal_path(function), handler)
+            let routes = paths().into_iter().fold(Router::new(), |router, path| {
+                router.route(&path, methods_at(&path))
             });
             routes.with_state(app.clone())
         }
-        Service::Misconfigured => FUNCTIONS.iter().fold(Router::new(), |router, function| {
+        Service::Misconfigured => paths().into_iter().fold(Router::new(), |router, path| {
             // A front end reads the list without looking at the status.
             let refuse = || async { ApiError::misconfigured().with("imageUrls", json!([])) };
-            router.route(&normal_path(function), any(refuse))
+            router.route(&path, any(refuse))
         }),
     };
     let functions =
@@ -121,12 +138,26 @@ pub fn router(service: &Service) -> Router {
         .layer(map_request(normalize_path))
 }
 
-/// What a function answers to a method that is not in its row.
-async fn wrong_method(function: &'static Function) -> Response {
-    let methods: Vec<&str> = function.methods.iter().map(Method::as_str).collect();
-    let methods = methods.join(", ");
-    let refusal = ApiError::method_not_allowed(&methods);
-    ([(ALLOW, methods)], refusal).into_response()
+/// Where there are functions. Two may share a path: the platform asks for a key by the folder.
+fn paths() -> BTreeSet<String> {
+    FUNCTIONS.iter().map(normal_path).collect()
+}
+
+fn methods_at(path: &str) -> MethodRouter<Arc<App>> {
+    let here = || FUNCTIONS.iter().filter(|it| normal_path(it) == path);
+    let handlers = here().fold(MethodRouter::new(), |all, function| {
+        all.merge((function.handler)())
+    });
+    let methods = here().flat_map(|function| function.methods);
+    let allowed: Vec<&str> = methods.map(Method::as_str).collect();
+    let allowed = allowed.join(", ");
+    handlers.fallback(|| wrong_method(allowed))
+}
+
+/// What a path answers to a method that is in no row of it.
+async fn wrong_method(allowed: String) -> Response {
+    let refusal = ApiError::method_not_allowed(&allowed);
+    ([(ALLOW, allowed)], refusal).into_response()
 }
 
 fn normal_path(function: &Function) -> String {

@@ -1,6 +1,7 @@
 //! One file for each function, named like its folder: take the request apart, call a
 //! capability, answer.
 
+pub mod admin;
 pub mod base_url;
 pub mod caller;
 pub mod files;
@@ -10,10 +11,13 @@ pub mod generate_sas_token;
 pub mod get_chatgpt_suggestion;
 pub mod get_images;
 pub mod health;
+pub mod image;
 pub mod image_answer;
+pub mod image_json;
 pub mod json_body;
 pub mod operation_answer;
 pub mod operations;
 pub mod request_id;
 pub mod request_key;
 pub mod root;
+pub mod thumbnails;

@@ -75,13 +75,13 @@ pub const SETTINGS: &[Setting] = &[
     setting("HOST", &[], "127.0.0.1"),
     setting("PUBLIC_BASE_URL", &[], "from the request"),
     setting("CORS_ORIGINS", &[], "none"),
+    setting("API_KEY", &[], ""),
     setting("RUST_LOG", &[], "info"),
 ];
 
 /// Names that stand for what this version does not do: whoever sets one would rely on it, so
 /// they are refused.
-pub const LATER_SETTINGS: [&str; 5] = [
-    "API_KEY",
+pub const LATER_SETTINGS: [&str; 4] = [
     "RATE_LIMIT_PER_MINUTE",
     "DAILY_IMAGE_BUDGET",
     "TRUST_FORWARDED_FOR",

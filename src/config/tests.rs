@@ -38,9 +38,9 @@ fn nothing_set_is_a_demo_in_a_folder_on_port_7071() {
     assert!(
         matches!(&service.storage, StorageConfig::Directory(folder) if folder.root.ends_with("data"))
     );
-    assert_eq!(service.signatures.container_permissions, "r");
+    assert_eq!(service.gallery.signatures.container_permissions, "r");
     assert_eq!(
-        (service.max_images, service.signatures.minutes_left),
+        (service.max_images, service.gallery.signatures.minutes_left),
         (4, 30)
     );
 }
@@ -168,7 +168,7 @@ fn all_problems_are_reported_together() {
         ("MAX_CONCURRENT_GENERATIONS", "0"),
         ("PUBLIC_BASE_URL", "example.com"),
         ("CORS_ORIGINS", "example.com"),
-        ("API_KEY", "k"),
+        ("DAILY_IMAGE_BUDGET", "1"),
     ];
     let mut found = problems(&pairs);
     found.sort();
@@ -300,6 +300,7 @@ fn the_hosts_port_makes_a_handler_that_listens_on_loopback() {
 fn permissions_are_put_into_the_services_order() {
     let permissions = |given| {
         service(&[("SAS_PERMISSIONS", given)])
+            .gallery
             .signatures
             .container_permissions
     };
@@ -319,7 +320,7 @@ fn local_settings_stand_below_the_environment() {
     assert_eq!(config.listen.port(), 7099);
     let service = config.service.unwrap();
     assert_eq!(
-        (service.max_images, service.signatures.minutes_left),
+        (service.max_images, service.gallery.signatures.minutes_left),
         (2, 60)
     );
     assert_eq!(service.cors_origins, ["https://a.example"]);

@@ -2,7 +2,7 @@
 
 use super::ApiError;
 use crate::{
-    gallery::InvalidCursor,
+    gallery::{InvalidCursor, InvalidImageId},
     images::{GenerationError, InvalidGpuSampleRequest, InvalidOption, is_field_of_providers},
     openai::UpstreamError,
     operations::{Destination, FinishedOperation, OperationError, Parcel, Payment},
@@ -13,10 +13,12 @@ use crate::{
 };
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// The request header that names a key.
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+const NO_IMAGE: &str = "there is no such image";
 
 /// For limits of the upstream that do not say when they end.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(20);
@@ -49,23 +51,47 @@ impl From<InvalidCursor> for ApiError {
     }
 }
 
+impl From<InvalidImageId> for ApiError {
+    fn from(_: InvalidImageId) -> Self {
+        Self::not_found(NO_IMAGE)
+    }
+}
+
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
-        let bad_gateway = StatusCode::BAD_GATEWAY;
-        let detail = match &error {
-            StorageError::NotFound => return Self::not_found("there is no such file"),
-            StorageError::InvalidName { .. } => {
-                return Self::not_found("there is no such file").with_cause(error);
-            }
-            StorageError::Denied { .. } => "the image store refused this service's credentials",
-            StorageError::CannotSign => "the image store cannot make such a signature",
-            StorageError::AlreadyExists
-            | StorageError::Changed
-            | StorageError::TooLarge { .. }
-            | StorageError::Failed { .. } => "the image store cannot be reached or failed",
-        };
-        Self::new(bad_gateway, "storage_error", detail).with_cause(error)
+        of_storage(&error, "there is no such file").with_cause(error)
     }
+}
+
+/// Of a failure that several requests share.
+impl From<Arc<StorageError>> for ApiError {
+    fn from(error: Arc<StorageError>) -> Self {
+        of_storage(&error, "there is no such file").with_cause(error)
+    }
+}
+
+impl ApiError {
+    /// What became of asking for one image.
+    #[must_use]
+    pub fn of_image(error: impl Into<Arc<StorageError>>) -> Self {
+        let error = error.into();
+        of_storage(&error, NO_IMAGE).with_cause(error)
+    }
+}
+
+fn of_storage(error: &StorageError, nothing_there: &'static str) -> ApiError {
+    let detail = match error {
+        StorageError::NotFound | StorageError::InvalidName { .. } => {
+            return ApiError::not_found(nothing_there);
+        }
+        StorageError::Denied { .. } => "the image store refused this service's credentials",
+        StorageError::CannotSign => "the image store cannot make such a signature",
+        StorageError::AlreadyExists
+        | StorageError::Changed
+        | StorageError::TooLarge { .. }
+        | StorageError::Failed { .. } => "the image store cannot be reached or failed",
+    };
+    ApiError::new(StatusCode::BAD_GATEWAY, "storage_error", detail)
 }
 
 impl From<RejectedFile> for ApiError {

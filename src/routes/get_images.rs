@@ -1,10 +1,10 @@
 //! `GET /api/getImages`: the gallery, newest first, each image with a signed address.
 
-use super::base_url::public_base_url;
+use super::{base_url::public_base_url, image_json::ImageJson};
 use crate::{
     app::App,
     error::ApiError,
-    gallery::{Cursor, ImageEntry, ImagePage, ListImagesQuery},
+    gallery::{Gallery, ImagePage, ListImagesQuery},
 };
 use axum::{
     body::Body,
@@ -21,30 +21,14 @@ use std::{
     hash::{DefaultHasher, Hasher},
     sync::Arc,
 };
-use time::{OffsetDateTime, macros::format_description};
+use time::OffsetDateTime;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
-    image_urls: Vec<Image>,
+    image_urls: Vec<ImageJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Image {
-    id: String,
-    url: String,
-    name: String,
-    prompt: String,
-    created_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<String>,
-    content_type: String,
-    size_bytes: u64,
 }
 
 /// Answers with the list; parameters that are not known are ignored, as front ends send some.
@@ -58,7 +42,8 @@ pub async fn handle(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let with_empty_list = |error: ApiError| error.with("imageUrls", Value::Array(Vec::new()));
-    let query = parse_query(uri.query().unwrap_or_default()).map_err(with_empty_list)?;
+    let query = parse_query(&app.gallery, uri.query().unwrap_or_default());
+    let query = query.map_err(with_empty_list)?;
     let base_url = public_base_url(&app, &headers);
     let page = app
         .gallery
@@ -88,7 +73,7 @@ fn entity_tag(body: &[u8]) -> String {
     format!("W/\"{:016x}\"", hasher.finish())
 }
 
-fn parse_query(query: &str) -> Result<ListImagesQuery, ApiError> {
+fn parse_query(gallery: &Gallery, query: &str) -> Result<ListImagesQuery, ApiError> {
     let mut parsed = ListImagesQuery::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         // Of a repeated parameter the last counts; a forwarding host joins them with commas.
@@ -96,7 +81,7 @@ fn parse_query(query: &str) -> Result<ListImagesQuery, ApiError> {
         match name.as_ref() {
             _ if value.is_empty() => {}
             "limit" => parsed.limit = Some(parse_limit(value)?),
-            "cursor" => parsed.cursor = Some(Cursor::parse(value)?),
+            "cursor" => parsed.cursor = Some(gallery.read_cursor(value)?),
             _ => {}
         }
     }
@@ -112,31 +97,8 @@ fn parse_limit(text: &str) -> Result<usize, ApiError> {
 impl From<ImagePage> for Answer {
     fn from(page: ImagePage) -> Self {
         Self {
-            image_urls: page.images.into_iter().map(Image::from).collect(),
-            next_cursor: page.next_cursor.map(|cursor| cursor.to_text()),
+            image_urls: page.images.into_iter().map(ImageJson::from).collect(),
+            next_cursor: page.next_cursor,
         }
     }
-}
-
-impl From<ImageEntry> for Image {
-    fn from(entry: ImageEntry) -> Self {
-        Self {
-            id: entry.id,
-            url: entry.url,
-            name: entry.name,
-            prompt: entry.prompt,
-            created_at: format_millis(entry.created_at),
-            model: entry.model,
-            size: entry.size,
-            content_type: entry.content_type,
-            size_bytes: entry.size_bytes,
-        }
-    }
-}
-
-/// RFC 3339 in UTC, always with three digits of a second, so that texts sort as times do.
-fn format_millis(moment: OffsetDateTime) -> String {
-    let format =
-        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    moment.format(format).unwrap_or_default()
 }

@@ -86,6 +86,7 @@ impl ImageAnswer {
                 "id": stored.id(),
                 "url": app.gallery.url(&stored, now, &self.public_base_url)?,
                 "name": stored.name,
+                "thumbnailUrl": app.gallery.thumbnail_address(&stored, now, &self.public_base_url)?,
                 "contentType": stored.content_type,
                 "sizeBytes": stored.size_bytes,
             });

@@ -65,6 +65,7 @@ async fn images_come_newest_first_with_all_that_is_known() {
                 "prompt",
                 "size",
                 "sizeBytes",
+                "thumbnailUrl",
                 "url"
             ]
         );

@@ -202,6 +202,8 @@ fn lasting(json: &Value) -> Value {
     for image in json["imageList"].as_array_mut().into_iter().flatten() {
         let url = image["url"].as_str().unwrap();
         image["url"] = url.split('?').next().unwrap().into();
+        // Each instance names itself as the one that makes it.
+        image.as_object_mut().unwrap().remove("thumbnailUrl");
     }
     json
 }

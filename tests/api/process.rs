@@ -271,10 +271,10 @@ async fn a_disk_that_is_full_in_mid_write_leaves_no_half_image() {
     };
     let problem = generate().await.assert_problem(502, "storage_error");
     assert_eq!(base64_decode(&problem["b64_json"]), picture);
-    let list = || Answer::of(client().get(format!("{}/api/getImages", running.base)));
-    assert_eq!(list().await.json()["imageUrls"], serde_json::json!([]));
     let incoming = std::fs::read_dir(folder.path().join("incoming"));
     assert_eq!(incoming.unwrap().count(), 0);
+    let list = || Answer::of(client().get(format!("{}/api/getImages", running.base)));
+    assert_eq!(list().await.json()["imageUrls"], serde_json::json!([]));
     assert_eq!(generate().await.status, 200, "a small one has room");
     assert_eq!(
         list().await.json()["imageUrls"].as_array().unwrap().len(),

@@ -45,7 +45,10 @@ impl Service {
             account.retries.first_delay = quick;
         }
         config.health_memory = Duration::ZERO;
-        config.models_checked_after = Duration::from_secs(3600); // tests count what is asked
+        config.gallery.page_memory = Duration::ZERO; // tests write past the service
+        // Tests count what is asked.
+        config.gallery.thumbnails.delay = Duration::from_secs(3600);
+        config.models_checked_after = Duration::from_secs(3600);
         change(&mut config);
         let served = Served::prepare(Ok(config), Mode::Standalone).unwrap();
         Self::serve(served, folder).await

@@ -37,7 +37,7 @@ async fn a_result_is_what_a_plain_request_gets() {
         for name in ["operationId", "requestId"] {
             assert!(json["object"][name].take().is_string());
         }
-        for name in ["id", "name", "url"] {
+        for name in ["id", "name", "url", "thumbnailUrl"] {
             assert!(json["pictures"][0][name].take().is_string(), "{name}");
         }
     }

@@ -1,0 +1,133 @@
+//! The list: our own images and the old ones, merged by their time, page by page.
+
+use super::{
+    Cursor, Gallery, ImageEntry, ImagePage, ListImagesQuery,
+    found::Found,
+    old::OldIndex,
+    ours::{Next, Ours, Place},
+};
+use crate::{sas::SasTerms, storage::StorageError};
+use std::sync::Arc;
+use time::OffsetDateTime;
+
+/// Without a `limit`, a list ends here and names a cursor.
+const MOST_IN_ONE_LIST: usize = 10_000;
+
+/// The service's largest page: two calls for the longest list. They cannot be made at once,
+/// since only the first page tells where the second begins.
+const LARGEST_PAGE: u32 = 5000;
+
+/// The usual limits are below this; pages of one size serve them all from one call.
+const SMALL_PAGE: u32 = 100;
+
+/// A page costs one call, or two where it begins within a page of the store and ends in the
+/// next. Stores may give short and empty pages: after so many calls the answer is short.
+const MOST_CALLS: usize = 3;
+
+/// A part of the list, on its way.
+struct Merged {
+    found: Vec<Found>,
+    next: Option<Cursor>,
+}
+
+impl Gallery {
+    /// Lists images newest first, whoever stored them. Ours come before old ones of the same
+    /// millisecond.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the store cannot be listed or cannot sign.
+    pub async fn list(
+        &self,
+        query: &ListImagesQuery,
+        now: OffsetDateTime,
+        public_base_url: &str,
+    ) -> Result<ImagePage, Arc<StorageError>> {
+        let limit = query.limit.unwrap_or(MOST_IN_ONE_LIST);
+        let page_size = match query.limit {
+            None => LARGEST_PAGE,
+            Some(limit) => u32::try_from(limit).map_or(LARGEST_PAGE, |limit| limit.max(SMALL_PAGE)),
+        };
+        let most_calls = query.limit.map_or(usize::MAX, |_| MOST_CALLS);
+        let cursor = query.cursor.clone().unwrap_or(Cursor {
+            ours: Place::START,
+            old: None,
+        });
+        let store = self.store.as_ref();
+        let ours = Ours::new(&self.pages, store, cursor.ours, page_size, most_calls);
+        let merged = self.merge(ours, cursor.old, limit).await?;
+        let terms = self.read_terms(now);
+        let images = merged.found.into_iter();
+        let images = images.map(|found| self.entry(found, &terms, public_base_url));
+        Ok(ImagePage {
+            images: images.collect::<Result<_, _>>()?,
+            next_cursor: merged.next.map(|cursor| self.cursor_text(&cursor)),
+        })
+    }
+
+    async fn merge(
+        &self,
+        mut ours: Ours<'_>,
+        mut last_old: Option<(u64, String)>,
+        limit: usize,
+    ) -> Result<Merged, Arc<StorageError>> {
+        // The store is asked for both at once.
+        let (first, old) = tokio::join!(async { ours.next().await.map(drop) }, self.old.current());
+        first?;
+        let mut old_index = first_behind(&old, last_old.as_ref());
+        let mut found = Vec::with_capacity(limit.min(1000));
+        while found.len() < limit {
+            let next_old = old.get(old_index);
+            let takes_old = match (ours.next().await?, next_old) {
+                (Next::Enough, _) | (Next::End, None) => break,
+                (Next::End, Some(_)) => true,
+                (Next::Image(image), Some(old)) => old.millis() > image.created_millis,
+                (Next::Image(_), None) => false,
+            };
+            match next_old.filter(|_| takes_old) {
+                Some(image) => {
+                    last_old = Some((image.millis(), image.path().to_owned()));
+                    old_index += 1;
+                    found.push(image.to_found());
+                }
+                None => found.extend(ours.take()),
+            }
+        }
+        self.old.note(ours.take_strays());
+        let place = ours.into_place();
+        let is_whole = place == Place::End && old.get(old_index).is_none();
+        let cursor = Cursor {
+            ours: place,
+            old: last_old,
+        };
+        Ok(Merged {
+            found,
+            next: (!is_whole).then_some(cursor),
+        })
+    }
+
+    pub(super) fn entry(
+        &self,
+        found: Found,
+        terms: &SasTerms,
+        public_base_url: &str,
+    ) -> Result<ImageEntry, StorageError> {
+        let id = super::id::ImageId::of(&found.path);
+        Ok(ImageEntry {
+            url: self.signed_url(&found.path, terms, public_base_url)?,
+            thumbnail_url: self.thumbnail_url(&id, terms, public_base_url)?,
+            id: id.to_text(),
+            created_at: found.created_at(),
+            name: found.name,
+            prompt: found.prompt,
+            model: found.model,
+            size: found.size,
+            content_type: found.content_type,
+            size_bytes: found.size_bytes,
+        })
+    }
+}
+
+/// The first old image behind the one that was given last.
+fn first_behind(old: &OldIndex, last: Option<&(u64, String)>) -> usize {
+    last.map_or(0, |(millis, path)| old.count_up_to(*millis, path))
+}

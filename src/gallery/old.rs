@@ -1,0 +1,339 @@
+//! Images that are not ours: what the original stored at the container's root, and what others
+//! put anywhere. They hardly change, so an index of them is kept in the state container, built
+//! once and freshened in the background: no answer waits for a walk through the container, but
+//! the first of all.
+
+mod index;
+mod walk;
+
+use super::found::Found;
+use crate::storage::{BlobStore, Container, NewBlob, PutMode, StorageError, StoredBlob};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use time::OffsetDateTime;
+use tokio::{sync::watch, time::Instant};
+use uuid::Uuid;
+use walk::Part;
+
+pub(super) use index::OldIndex;
+
+/// The index, in the state container.
+const INDEX: &str = "gallery/old-images";
+
+/// Paths of old images that have a copy in `gallery/`, one on each line, in the state container.
+pub(super) const MIGRATED: &str = "gallery/migrated";
+
+/// An index of the most images with the longest names takes less.
+const MOST_INDEX_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Writers of the index who meet another's begin anew this often; later ones leave it to those.
+const MOST_ROUNDS: usize = 3;
+
+/// A failed attempt is repeated after this long.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// How fresh the index is.
+#[derive(Debug, Clone, Copy)]
+pub struct OldImagesSettings {
+    /// The stored index is looked at again after this long: another instance may have changed it.
+    pub looked_at_after: Duration,
+    /// The container is walked again when the stored index is this old.
+    pub walked_after: Duration,
+    /// `gallery/` is searched for what is not ours when the last search was so long ago. It
+    /// costs a list call for each 5000 images.
+    pub strays_after: Duration,
+    /// An answer waits so long for the first index.
+    pub longest_wait: Duration,
+}
+
+impl Default for OldImagesSettings {
+    fn default() -> Self {
+        Self {
+            looked_at_after: Duration::from_secs(60),
+            walked_after: Duration::from_secs(600),
+            strays_after: Duration::from_secs(24 * 3600),
+            longest_wait: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The index of old images, in memory.
+#[derive(Clone)]
+pub(super) struct OldImages(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn BlobStore>,
+    settings: OldImagesSettings,
+    known: watch::Sender<Known>,
+    work: Mutex<Work>,
+}
+
+/// What this process knows of the index.
+#[derive(Debug, Clone)]
+enum Known {
+    NotYet,
+    /// The first attempt failed; another follows.
+    Failed,
+    Index(Arc<OldIndex>),
+}
+
+/// What is to be done, and when.
+#[derive(Default)]
+struct Work {
+    is_running: bool,
+    next: Option<Instant>,
+    changes: Vec<Change>,
+}
+
+/// What this process has noticed of an image since the index was stored.
+#[derive(Debug, Clone)]
+enum Change {
+    Came(Found),
+    Went(String),
+}
+
+impl OldImages {
+    pub fn new(store: Arc<dyn BlobStore>, settings: OldImagesSettings) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            settings,
+            known: watch::Sender::new(Known::NotYet),
+            work: Mutex::default(),
+        }))
+    }
+
+    /// The index as this process knows it. Only the first who asks wait for it, and not for
+    /// long: where there is none yet, building it is a walk through the container.
+    pub async fn current(&self) -> Arc<OldIndex> {
+        self.freshen();
+        let mut known = self.0.known.subscribe();
+        let wait = known.wait_for(|known| !matches!(known, Known::NotYet));
+        match tokio::time::timeout(self.0.settings.longest_wait, wait).await {
+            Ok(Ok(known)) => known.index(),
+            Ok(Err(_)) | Err(_) => Arc::default(),
+        }
+    }
+
+    /// Notes images that were met and may be missing in the index.
+    pub fn note(&self, met: Vec<Found>) {
+        let known = self.0.known.borrow().index();
+        let new = met.into_iter().filter(|image| !known.contains(image));
+        self.change(new.map(Change::Came).collect());
+    }
+
+    /// Whether it is in the index, as far as this process knows.
+    pub fn knows(&self, path: &str) -> bool {
+        let known = self.0.known.borrow().index();
+        known.iter().any(|image| image.path() == path)
+    }
+
+    /// Notes that an image is gone.
+    pub fn forget(&self, path: &str) {
+        self.change(vec![Change::Went(path.to_owned())]);
+    }
+
+    fn change(&self, changes: Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
+        self.0.known.send_if_modified(|known| {
+            let Known::Index(index) = known else {
+                return false;
+            };
+            changes.iter().for_each(|it| it.apply(Arc::make_mut(index)));
+            true
+        });
+        let mut work = self.0.lock();
+        work.changes.extend(changes);
+        work.next = None;
+        drop(work);
+        self.freshen();
+    }
+
+    /// Looks after the index in the background where it is time to.
+    fn freshen(&self) {
+        let mut work = self.0.lock();
+        let is_due = work.next.is_none_or(|next| next <= Instant::now());
+        if is_due && !work.is_running {
+            work.is_running = true;
+            let inner = self.0.clone();
+            tokio::spawn(async move { inner.look_after().await });
+        }
+    }
+}
+
+impl Inner {
+    async fn look_after(&self) {
+        let changes = std::mem::take(&mut self.lock().changes);
+        let outcome = self.bring_up_to_date(&changes).await;
+        let wait = match &outcome {
+            Ok(()) => self.settings.looked_at_after,
+            Err(error) => {
+                tracing::warn!(%error, "the index of old images could not be looked after");
+                AFTER_FAILURE
+            }
+        };
+        // Whoever waits is let go; with the next attempt the old images come.
+        self.known.send_if_modified(|known| {
+            let waits = matches!(known, Known::NotYet);
+            if waits {
+                *known = Known::Failed;
+            }
+            waits
+        });
+        let mut work = self.lock();
+        if outcome.is_err() {
+            work.changes.splice(0..0, changes);
+        }
+        work.is_running = false;
+        // Changes that came meanwhile are the next request's work.
+        work.next = work.changes.is_empty().then(|| Instant::now() + wait);
+        if outcome.is_err() {
+            work.next = Some(Instant::now() + wait);
+        }
+    }
+
+    /// Takes the stored index over, and where it is old or something has changed, writes it anew.
+    async fn bring_up_to_date(&self, changes: &[Change]) -> Result<(), StorageError> {
+        for _ in 0..MOST_ROUNDS {
+            let stored = self.read().await?;
+            let (mut index, mode, is_old) = match stored {
+                None => (None, PutMode::Create, true),
+                Some(blob) => {
+                    let is_old = blob.age >= self.settings.walked_after;
+                    (
+                        OldIndex::parse(&blob.bytes),
+                        PutMode::Replace(blob.etag),
+                        is_old,
+                    )
+                }
+            };
+            let is_old = is_old || index.is_none();
+            if let Some(index) = &mut index {
+                changes.iter().for_each(|change| change.apply(index));
+                self.publish(index.clone());
+            }
+            if !is_old && changes.is_empty() {
+                return Ok(());
+            }
+            if is_old {
+                index = Some(self.build(index.unwrap_or_default(), changes).await?);
+            }
+            let index = index.unwrap_or_default();
+            self.publish(index.clone());
+            match self.write(&index, mode).await {
+                Ok(()) => return Ok(()),
+                Err(StorageError::Changed | StorageError::AlreadyExists) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&self) -> Result<Option<StoredBlob>, StorageError> {
+        let stored = self
+            .store
+            .get_at_most(Container::State, INDEX, MOST_INDEX_BYTES);
+        match stored.await {
+            Ok(blob) => Ok(Some(blob)),
+            Err(StorageError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Walks the container, with what an earlier index knew of the parts that cannot be seen.
+    async fn build(&self, before: OldIndex, changes: &[Change]) -> Result<OldIndex, StorageError> {
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let migrated = self.read_migrated().await?;
+        let foreign = self.walk(Part::Foreign, &before, &migrated).await;
+        let index = |strays: Vec<Found>, searched_at| {
+            let mut index = OldIndex::new([foreign.clone(), strays].concat(), searched_at);
+            changes.iter().for_each(|change| change.apply(&mut index));
+            index
+        };
+        let known_strays = before.iter().filter(|it| Part::Strays.has(it.path()));
+        let known_strays = known_strays.map(|image| image.to_found()).collect();
+        let with_known_strays = index(known_strays, before.strays_searched_at);
+        let searched = u64::try_from(now - before.strays_searched_at).map(Duration::from_secs);
+        if searched.is_ok_and(|since| since < self.settings.strays_after) {
+            return Ok(with_known_strays);
+        }
+        // The long part: what is found so far is to be seen meanwhile.
+        self.publish(with_known_strays);
+        let strays = self.walk(Part::Strays, &before, &migrated).await;
+        Ok(index(strays, now))
+    }
+
+    async fn walk(&self, part: Part, before: &OldIndex, migrated: &HashSet<String>) -> Vec<Found> {
+        let mut walked = walk::walk(self.store.as_ref(), part).await;
+        walked.fill_up_from(before, part);
+        walked.found.retain(|image| !migrated.contains(&image.path));
+        walked.found
+    }
+
+    /// What has a copy in `gallery/`.
+    async fn read_migrated(&self) -> Result<HashSet<String>, StorageError> {
+        let list = self
+            .store
+            .get_at_most(Container::State, MIGRATED, MOST_INDEX_BYTES);
+        match list.await {
+            Ok(list) => Ok(String::from_utf8_lossy(&list.bytes)
+                .lines()
+                .map(str::to_owned)
+                .collect()),
+            Err(StorageError::NotFound) => Ok(HashSet::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn write(&self, index: &OldIndex, mode: PutMode) -> Result<(), StorageError> {
+        let blob = NewBlob {
+            content: index.to_json().into(),
+            content_type: "application/json".to_owned(),
+            metadata: Default::default(),
+            write_id: Uuid::new_v4(),
+        };
+        let put = self.store.put(Container::State, INDEX, blob, mode);
+        put.await.map(drop)
+    }
+
+    fn publish(&self, mut index: OldIndex) {
+        let changes = self.lock().changes.clone();
+        changes.iter().for_each(|change| change.apply(&mut index));
+        let index = Arc::new(index);
+        self.known.send_if_modified(|known| {
+            let is_new = !matches!(known, Known::Index(known) if *known == index);
+            if is_new {
+                *known = Known::Index(index);
+            }
+            is_new
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn index(&self) -> Arc<OldIndex> {
+        match self {
+            Self::Index(index) => index.clone(),
+            Self::NotYet | Self::Failed => Arc::default(),
+        }
+    }
+}
+
+impl Change {
+    fn apply(&self, index: &mut OldIndex) {
+        match self {
+            Self::Came(found) => index.insert(found.clone()),
+            Self::Went(path) => {
+                index.remove(path);
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `GET /api/images/{id}`: all that is known of an image. `DELETE`, which is a function folder of
+//! its own since the platform's keys are by folder: removes it.
+
+use super::{admin::check_admin, base_url::public_base_url, image_json::ImageJson};
+use crate::{
+    app::App,
+    error::ApiError,
+    gallery::{ImageDetails, ImageId},
+};
+use axum::{
+    extract::{Path, State},
+    http::{
+        HeaderMap, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::Value;
+use std::sync::Arc;
+use time::OffsetDateTime;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    #[serde(flatten)]
+    image: ImageJson,
+    /// Only where it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    prompt_truncated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revised_prompt: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_images: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_request_id: Option<String>,
+}
+
+/// Answers with the record of an image.
+///
+/// # Errors
+/// 404 for an id that no image has, 502 when the store fails.
+pub async fn handle_get(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let id = ImageId::parse(&id)?;
+    let base_url = public_base_url(&app, &headers);
+    let now = OffsetDateTime::now_utc();
+    let details = app.gallery.details(&id, now, &base_url).await;
+    let answer = Answer::from(details.map_err(ApiError::of_image)?);
+    let body = serde_json::to_vec(&answer).map_err(|_| ApiError::internal())?;
+    let fields = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "private, no-cache"),
+    ];
+    Ok((fields, body).into_response())
+}
+
+/// Removes an image with its thumbnail and its record; one that is not there is removed already.
+///
+/// # Errors
+/// 401 or 403 for whoever may not, 404 for what is no id, 502 when the store fails.
+pub async fn handle_delete(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    check_admin(&app, &headers)?;
+    let id = ImageId::parse(&id)?;
+    app.gallery.remove(&id).await.map_err(ApiError::of_image)?;
+    tracing::info!("an image was removed");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<ImageDetails> for Answer {
+    fn from(details: ImageDetails) -> Self {
+        let ImageDetails { entry, record } = details;
+        Self {
+            image: entry.into(),
+            prompt_truncated: record.prompt_is_cut,
+            revised_prompt: record.revised_prompt,
+            provider: record.provider,
+            quality: record.quality,
+            seed: record.seed,
+            usage: record.usage,
+            usage_images: record.usage_images,
+            operation: record.operation,
+            request_id: record.request_id,
+            upstream_request_id: record.upstream_request_id,
+        }
+    }
+}
