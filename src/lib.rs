@@ -10,6 +10,7 @@ pub mod event_stream;
 
 pub mod openai;
 pub mod storage;
+pub mod thumbnails;
 
 pub mod gallery;
 pub mod images;

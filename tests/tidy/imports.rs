@@ -3,7 +3,7 @@
 use crate::rust_files;
 use std::collections::{BTreeMap, BTreeSet};
 
-const CAPABILITIES: [&str; 7] = [
+const CAPABILITIES: [&str; 8] = [
     "gallery",
     "health",
     "images",
@@ -11,6 +11,7 @@ const CAPABILITIES: [&str; 7] = [
     "operations",
     "storage",
     "suggestions",
+    "thumbnails",
 ];
 const VALUES: [&str; 5] = [
     "event_stream",
@@ -43,8 +44,12 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ),
         ("suggestions", vec!["openai"]),
         ("images", vec!["openai", "image_format", "prompt"]),
-        ("gallery", vec!["storage", "image_format", "prompt", "sas"]),
+        (
+            "gallery",
+            vec!["storage", "thumbnails", "image_format", "prompt", "sas"],
+        ),
         ("storage", vec!["sas"]),
+        ("thumbnails", vec!["image_format"]),
         ("openai", vec![]),
         ("event_stream", vec!["picture_json"]),
         ("image_format", vec![]),
@@ -191,8 +196,9 @@ fn outside_crates_stay_in_their_rooms() {
         ),
         (
             &["png::", "jpeg_encoder::", "image_webp::"],
-            &["src/images/demo"],
+            &["src/images/demo", "src/thumbnails"],
         ),
+        (&["webp::", "zune_jpeg::"], &["src/thumbnails"]),
         (&["std::env::var"], &["src/config/environment.rs"]),
         (
             &["OffsetDateTime::now_utc", "SystemTime::now"],
