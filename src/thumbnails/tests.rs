@@ -3,6 +3,7 @@
 mod hostile;
 mod kinds;
 mod pictures;
+mod properties;
 mod turns;
 
 use super::*;
