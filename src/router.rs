@@ -20,6 +20,15 @@ use axum::{
 use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc};
 
+/// Whom the platform lets through to a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthLevel {
+    /// Everybody.
+    Anonymous,
+    /// Whoever has a function key.
+    Function,
+}
+
 /// One function: a folder of the Functions app and a path of the service.
 pub struct Function {
     /// The folder with its `function.json`.
@@ -28,6 +37,8 @@ pub struct Function {
     pub route: &'static str,
     /// Its methods.
     pub methods: &'static [Method],
+    /// Whom the platform lets through, as the folder's `function.json` has it.
+    pub auth_level: AuthLevel,
     handler: fn() -> MethodRouter<Arc<App>>,
 }
 
@@ -37,30 +48,35 @@ pub const FUNCTIONS: &[Function] = &[
         folder: "generateImage",
         route: "generateImage",
         methods: &[Method::POST],
+        auth_level: AuthLevel::Anonymous,
         handler: || post(routes::generate_image::handle),
     },
     Function {
         folder: "getImages",
         route: "getImages",
         methods: &[Method::GET],
+        auth_level: AuthLevel::Anonymous,
         handler: || get(routes::get_images::handle),
     },
     Function {
         folder: "getChatGPTSuggestion",
         route: "getChatGPTSuggestion",
         methods: &[Method::GET],
+        auth_level: AuthLevel::Anonymous,
         handler: || get(routes::get_chatgpt_suggestion::handle),
     },
     Function {
         folder: "generateSASToken",
         route: "generateSASToken",
         methods: &[Method::GET],
+        auth_level: AuthLevel::Anonymous,
         handler: || get(routes::generate_sas_token::handle),
     },
     Function {
         folder: "generate",
         route: "generate",
         methods: &[Method::GET, Method::POST],
+        auth_level: AuthLevel::Anonymous,
         handler: || {
             get(routes::generate::handle_query)
                 .post(routes::generate::handle_body)
@@ -71,36 +87,42 @@ pub const FUNCTIONS: &[Function] = &[
         folder: "operations",
         route: "operations/{id}",
         methods: &[Method::GET, Method::DELETE],
+        auth_level: AuthLevel::Anonymous,
         handler: || get(routes::operations::handle_get).delete(routes::operations::handle_delete),
     },
     Function {
         folder: "image",
         route: "images/{id}",
         methods: &[Method::GET],
+        auth_level: AuthLevel::Anonymous,
         handler: || get(routes::image::handle_get),
     },
     Function {
         folder: "imageAdmin",
         route: "images/{id}",
         methods: &[Method::DELETE],
+        auth_level: AuthLevel::Function,
         handler: || delete(routes::image::handle_delete),
     },
     Function {
         folder: "thumbnails",
         route: "thumbnails/{id}",
         methods: &[Method::GET],
+        auth_level: AuthLevel::Anonymous,
         handler: || get(routes::thumbnails::handle),
     },
     Function {
         folder: "health",
         route: "health",
         methods: &[Method::GET],
+        auth_level: AuthLevel::Anonymous,
         handler: || get(routes::health::handle),
     },
     Function {
         folder: "files",
         route: "files/{*path}",
         methods: &[Method::GET, Method::HEAD],
+        auth_level: AuthLevel::Anonymous,
         handler: || get(routes::files::handle),
     },
 ];

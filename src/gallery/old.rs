@@ -13,7 +13,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use time::OffsetDateTime;
 use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 use walk::Part;
@@ -42,9 +41,9 @@ pub struct OldImagesSettings {
     pub looked_at_after: Duration,
     /// The container is walked again when the stored index is this old.
     pub walked_after: Duration,
-    /// `gallery/` is searched for what is not ours when the last search was so long ago. It
-    /// costs a list call for each 5000 images.
-    pub strays_after: Duration,
+    /// At the first of so many walks `gallery/` is searched for what is not ours. That costs a
+    /// list call for each 5000 images.
+    pub walks_per_search: u64,
     /// An answer waits so long for the first index.
     pub longest_wait: Duration,
 }
@@ -54,7 +53,7 @@ impl Default for OldImagesSettings {
         Self {
             looked_at_after: Duration::from_secs(60),
             walked_after: Duration::from_secs(600),
-            strays_after: Duration::from_secs(24 * 3600),
+            walks_per_search: 144, // about a day
             longest_wait: Duration::from_secs(5),
         }
     }
@@ -246,25 +245,22 @@ impl Inner {
 
     /// Walks the container, with what an earlier index knew of the parts that cannot be seen.
     async fn build(&self, before: OldIndex, changes: &[Change]) -> Result<OldIndex, StorageError> {
-        let now = OffsetDateTime::now_utc().unix_timestamp();
         let migrated = self.read_migrated().await?;
         let foreign = self.walk(Part::Foreign, &before, &migrated).await;
-        let index = |strays: Vec<Found>, searched_at| {
-            let mut index = OldIndex::new([foreign.clone(), strays].concat(), searched_at);
+        let index = |strays: Vec<Found>| {
+            let found = [foreign.clone(), strays].concat();
+            let mut index = OldIndex::new(found, before.walks + 1);
             changes.iter().for_each(|change| change.apply(&mut index));
             index
         };
         let known_strays = before.iter().filter(|it| Part::Strays.has(it.path()));
-        let known_strays = known_strays.map(|image| image.to_found()).collect();
-        let with_known_strays = index(known_strays, before.strays_searched_at);
-        let searched = u64::try_from(now - before.strays_searched_at).map(Duration::from_secs);
-        if searched.is_ok_and(|since| since < self.settings.strays_after) {
+        let with_known_strays = index(known_strays.map(|image| image.to_found()).collect());
+        if before.walks % self.settings.walks_per_search != 0 {
             return Ok(with_known_strays);
         }
         // The long part: what is found so far is to be seen meanwhile.
         self.publish(with_known_strays);
-        let strays = self.walk(Part::Strays, &before, &migrated).await;
-        Ok(index(strays, now))
+        Ok(index(self.walk(Part::Strays, &before, &migrated).await))
     }
 
     async fn walk(&self, part: Part, before: &OldIndex, migrated: &HashSet<String>) -> Vec<Found> {

@@ -2,7 +2,7 @@
 
 use crate::{read, root};
 use serde_json::{Value, json};
-use visionary::router::FUNCTIONS;
+use visionary::router::{AuthLevel, FUNCTIONS};
 
 fn json_of(path: &str) -> Value {
     serde_json::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -17,8 +17,12 @@ fn each_function_has_its_folder_and_each_folder_its_function() {
             .iter()
             .map(|method| method.as_str().to_ascii_lowercase())
             .collect();
+        let level = match function.auth_level {
+            AuthLevel::Anonymous => "anonymous",
+            AuthLevel::Function => "function",
+        };
         let expected = json!({"bindings": [
-            {"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous",
+            {"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": level,
              "methods": methods, "route": function.route},
             {"type": "http", "direction": "out", "name": "res"},
         ]});

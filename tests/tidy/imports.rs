@@ -13,7 +13,8 @@ const CAPABILITIES: [&str; 8] = [
     "suggestions",
     "thumbnails",
 ];
-const VALUES: [&str; 5] = [
+const VALUES: [&str; 6] = [
+    "api_key",
     "event_stream",
     "image_format",
     "picture_json",
@@ -51,6 +52,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("storage", vec!["sas"]),
         ("thumbnails", vec!["image_format"]),
         ("openai", vec![]),
+        ("api_key", vec!["sas"]),
         ("event_stream", vec!["picture_json"]),
         ("image_format", vec![]),
         ("picture_json", vec![]),
@@ -141,9 +143,11 @@ fn modules_import_only_what_stands_below_them() {
 #[test]
 fn routes_do_not_know_one_another() {
     let shared = [
+        "admin",
         "base_url",
         "caller",
         "image_answer",
+        "image_json",
         "json_body",
         "operation_answer",
         "request_id",
@@ -189,6 +193,8 @@ fn outside_crates_stay_in_their_rooms() {
             &["sha2::"],
             &[
                 "src/sas",
+                "src/api_key",
+                "src/gallery/thumbs",
                 "src/images/demo",
                 "src/operations",
                 "src/storage/directory",

@@ -16,8 +16,8 @@ const FORM: u32 = 1;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::gallery) struct OldIndex {
     images: Vec<OldImage>,
-    /// When `gallery/` was last searched for what is not ours, in seconds since 1970.
-    pub(super) strays_searched_at: i64,
+    /// How often the container was walked for it.
+    pub(super) walks: u64,
 }
 
 /// One old image. The fields stand in the stored form by their order.
@@ -43,35 +43,32 @@ struct Facts {
 #[derive(Serialize)]
 struct StoredRef<'a> {
     form: u32,
-    strays_searched_at: i64,
+    walks: u64,
     images: &'a [OldImage],
 }
 
 #[derive(Deserialize)]
 struct Stored {
     form: u32,
-    strays_searched_at: i64,
+    walks: u64,
     images: Vec<OldImage>,
 }
 
 impl OldIndex {
     /// Of many images the newest.
-    pub fn new(found: Vec<Found>, strays_searched_at: i64) -> Self {
+    pub fn new(found: Vec<Found>, walks: u64) -> Self {
         let mut images: Vec<OldImage> = found.into_iter().map(OldImage::from).collect();
         images.sort_unstable_by(|one, other| one.position().cmp(&other.position()));
         images.dedup_by(|one, other| one.0 == other.0);
         images.truncate(MOST_IMAGES);
-        Self {
-            images,
-            strays_searched_at,
-        }
+        Self { images, walks }
     }
 
     /// As it is stored.
     pub fn to_json(&self) -> Vec<u8> {
         let stored = StoredRef {
             form: FORM,
-            strays_searched_at: self.strays_searched_at,
+            walks: self.walks,
             images: &self.images,
         };
         // Texts and numbers always become JSON.
@@ -85,7 +82,7 @@ impl OldIndex {
         let in_order = images.is_sorted_by(|one, other| one.position() < other.position());
         (stored.form == FORM && in_order && images.len() <= MOST_IMAGES).then_some(Self {
             images,
-            strays_searched_at: stored.strays_searched_at,
+            walks: stored.walks,
         })
     }
 
@@ -226,9 +223,9 @@ mod tests {
             "",
             "{}",
             "[]",
-            r#"{"form":0,"strays_searched_at":0,"images":[]}"#,
-            r#"{"form":1,"strays_searched_at":0,"images":[["a",1,1,"t",null],["b",2,1,"t",null]]}"#,
-            r#"{"form":1,"strays_searched_at":0,"images":[["a",-1,1,"t",null]]}"#,
+            r#"{"form":0,"walks":0,"images":[]}"#,
+            r#"{"form":1,"walks":0,"images":[["a",1,1,"t",null],["b",2,1,"t",null]]}"#,
+            r#"{"form":1,"walks":0,"images":[["a",-1,1,"t",null]]}"#,
         ] {
             assert_eq!(OldIndex::parse(garbage.as_bytes()), None, "{garbage}");
         }
