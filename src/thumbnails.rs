@@ -7,6 +7,7 @@ mod from_png;
 mod from_webp;
 mod orientation;
 mod shrink;
+mod worker;
 
 use crate::image_format::ImageFormat;
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use worker::Workers;
 
 /// The media type of each thumbnail.
 pub const CONTENT_TYPE: &str = "image/webp";
@@ -25,6 +27,13 @@ const MOST_HELD_BYTES: u64 = 60 << 20;
 
 /// The longest side of a picture: a row of it is held in full. JPEG cannot say more, WebP less.
 const MOST_SIDE: u32 = 65_535;
+
+/// The address space of a decoded picture: as with pictures that arrive (`images/memory.rs`), glibc
+/// maps what is larger than 32 MiB and gives it back at once; pages never written take no memory.
+const ROOM_BYTES: usize = match cfg!(all(target_os = "linux", target_pointer_width = "64")) {
+    true => 33 << 20,
+    false => 0,
+};
 
 /// What a thumbnail is like, and what one may cost.
 #[derive(Debug, Clone, Copy)]
@@ -116,16 +125,20 @@ impl NoThumbnail {
 #[derive(Debug, Clone)]
 pub struct Thumbnailer {
     settings: ThumbnailSettings,
-    workers: Arc<Semaphore>,
+    /// Who waits, waits here, so that leaving takes no more than dropping the future.
+    places: Arc<Semaphore>,
+    workers: Workers,
 }
 
 impl Thumbnailer {
     /// A thumbnailer with `settings.workers` workers, at least one.
     #[must_use]
     pub fn new(settings: ThumbnailSettings) -> Self {
+        let workers = settings.workers.max(1);
         Self {
             settings,
-            workers: Arc::new(Semaphore::new(settings.workers.max(1))),
+            places: Arc::new(Semaphore::new(workers)),
+            workers: Workers::start(workers),
         }
     }
 
@@ -133,9 +146,9 @@ impl Thumbnailer {
     /// is as it is to be seen (turned by its EXIF orientation), and keeps its transparency. Of an
     /// animation it is the first frame. Colour profiles are not applied.
     ///
-    /// At most `workers` are made at a time, on threads for blocking work; the others wait, and
-    /// whoever drops the future gives the place back. Once begun the work goes on to its end, as
-    /// threads cannot be stopped: what is taken is bounded so that the worst ends in some seconds.
+    /// At most `workers` are made at a time, on threads of their own; the others wait, and whoever
+    /// drops the future gives the place back. Once begun the work goes on to its end, as
+    /// threads cannot be stopped: what is taken is bounded so that the worst ends in a few seconds.
     /// It takes up to 60 MiB beside the picture's own bytes (those of a WebP are copied once), of a
     /// lossless WebP 16 MiB more at worst, and for a PNG that is not interlaced some 3 MiB.
     ///
@@ -154,15 +167,14 @@ impl Thumbnailer {
     }
 
     async fn in_turn(&self, work: impl Work) -> Result<Bytes, NoThumbnail> {
-        let place = Arc::clone(&self.workers).acquire_owned().await;
+        let place = Arc::clone(&self.places).acquire_owned().await;
         let work = move || {
-            // The worker is taken until the work is done, not until nobody waits for it.
+            // The place is taken until the work is done, not until nobody waits for it.
             let _place = place;
             work()
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .unwrap_or_else(|panic| Err(NoThumbnail::broken(panic)))
+        let done = self.workers.run(work).await;
+        done.unwrap_or_else(|| Err(NoThumbnail::broken("making a thumbnail of it panicked")))
     }
 }
 
@@ -211,6 +223,17 @@ fn begin(
         });
     }
     Ok(Shrink::new(size, size.within(settings.long_edge)))
+}
+
+/// Zeros to decode a picture into, whose memory goes back to the system when it is dropped.
+fn pixel_buffer(bytes: usize) -> Vec<u8> {
+    let mut buffer = Vec::new();
+    if buffer.try_reserve_exact(bytes.max(ROOM_BYTES)).is_err() {
+        // Address space is short, or counted as memory.
+        buffer.reserve_exact(bytes);
+    }
+    buffer.resize(bytes, 0);
+    buffer
 }
 
 /// A plain grey WebP to show where no thumbnail can be made; always the same.

@@ -4,7 +4,7 @@
 use super::{NoThumbnail, Size, shrink::Small};
 use bytes::Bytes;
 
-/// Of a hundred: at this quality a thumbnail shows no blocks and has some 20 to 60 KB.
+/// Of a hundred: at this quality a thumbnail shows no blocks and has some 5 to 60 KB.
 const QUALITY: f32 = 78.0;
 
 /// The side of the placeholder, that of a thumbnail.

@@ -6,6 +6,7 @@ mod segments;
 use super::{
     NoThumbnail, ThumbnailSettings, begin,
     orientation::Orientation,
+    pixel_buffer,
     shrink::{Layout, Small},
 };
 use segments::Outline;
@@ -29,7 +30,12 @@ pub fn shrink(
         .jpeg_set_max_scans(segments::MOST_SCANS)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(picture), options);
-    let pixels = decoder.decode().map_err(NoThumbnail::broken)?;
+    decoder.decode_headers().map_err(NoThumbnail::broken)?;
+    let bytes = decoder.output_buffer_size().unwrap_or_default();
+    let mut pixels = pixel_buffer(bytes);
+    decoder
+        .decode_into(&mut pixels)
+        .map_err(NoThumbnail::broken)?;
     let all = shrink.push_rows(Layout::Rgb, &pixels);
     let small = all.then(|| shrink.finish()).flatten();
     let small = small.ok_or_else(|| NoThumbnail::broken("its rows are not those it promises"))?;

@@ -4,6 +4,7 @@
 use super::{
     NoThumbnail, ThumbnailSettings, begin,
     orientation::Orientation,
+    pixel_buffer,
     shrink::{Layout, Shrink, Size, Small},
 };
 use png::{ColorType, Decoder, Limits, Reader, Transformations};
@@ -68,7 +69,7 @@ fn shrink_whole(mut reader: PngReader<'_>, mut shrink: Shrink) -> Result<Small, 
     if reader.output_buffer_size() != Some(length) {
         return Err(NoThumbnail::broken("its frame has another size"));
     }
-    let mut pixels = vec![0; length];
+    let mut pixels = pixel_buffer(length);
     reader
         .next_frame(&mut pixels)
         .map_err(NoThumbnail::broken)?;

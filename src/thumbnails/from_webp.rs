@@ -7,6 +7,7 @@ mod lossless;
 use super::{
     MOST_HELD_BYTES, NoThumbnail, ThumbnailSettings, begin,
     orientation::Orientation,
+    pixel_buffer,
     shrink::{Layout, Small},
 };
 use chunks::{Frame, Pixels};
@@ -91,7 +92,7 @@ fn decode(frame: Frame<'_>) -> Result<(Layout, Vec<u8>), NoThumbnail> {
     if decoder.output_buffer_size() != Some(length) {
         return Err(NoThumbnail::broken("its headers do not agree"));
     }
-    let mut pixels = vec![0; length];
+    let mut pixels = pixel_buffer(length);
     decoder
         .read_image(&mut pixels)
         .map_err(NoThumbnail::broken)?;

@@ -158,20 +158,20 @@ async fn no_more_work_is_done_at_once_than_there_are_workers() {
     assert!(made.iter().all(Result::is_ok));
     let most = MOST.load(Ordering::SeqCst);
     assert!((1..=3).contains(&most), "{most}");
-    assert_eq!(thumbnailer.workers.available_permits(), 3);
+    assert_eq!(thumbnailer.places.available_permits(), 3);
 }
 
 #[tokio::test]
 async fn whoever_stops_waiting_for_a_worker_gives_the_place_back() {
     use futures_util::FutureExt;
     let thumbnailer = thumbnailer(1, SMALL.longest);
-    let busy = Arc::clone(&thumbnailer.workers).acquire_owned().await;
+    let busy = Arc::clone(&thumbnailer.places).acquire_owned().await;
     let picture = Bytes::from(Picture::plain(8, 8, [9; 4]).png());
     let mut waiting = Box::pin(thumbnailer.make(picture.clone()));
     assert!(waiting.as_mut().now_or_never().is_none());
     drop(waiting);
     drop(busy);
-    assert_eq!(thumbnailer.workers.available_permits(), 1);
+    assert_eq!(thumbnailer.places.available_permits(), 1);
     assert!(thumbnailer.make(picture).await.is_ok());
 }
 
@@ -186,11 +186,11 @@ async fn a_caller_waits_no_longer_than_the_setting_and_the_worker_stays_taken_un
     let longest = Duration::from_millis(20);
     let too_long = Err(NoThumbnail::TookTooLong { longest });
     assert_eq!(slow.await, too_long);
-    assert_eq!(thumbnailer.workers.available_permits(), 0);
+    assert_eq!(thumbnailer.places.available_permits(), 0);
     let picture = Picture::plain(8, 8, [9; 4]).png();
     assert_eq!(thumbnailer.make(picture.into()).await, too_long);
     release.send(()).unwrap();
-    assert!(thumbnailer.workers.acquire().await.is_ok());
+    assert!(thumbnailer.places.acquire().await.is_ok());
 }
 
 #[tokio::test]
@@ -198,5 +198,5 @@ async fn a_panic_is_a_broken_picture_and_frees_the_worker() {
     let thumbnailer = thumbnailer(1, SMALL.longest);
     let made = thumbnailer.in_time(|| panic!("a decoder's mistake")).await;
     assert!(matches!(made, Err(NoThumbnail::Broken(_))), "{made:?}");
-    assert_eq!(thumbnailer.workers.available_permits(), 1);
+    assert_eq!(thumbnailer.places.available_permits(), 1);
 }
