@@ -20,6 +20,8 @@ mod deleted;
 mod directory;
 #[path = "storage/faults.rs"]
 mod faults;
+#[path = "storage/listed.rs"]
+mod listed;
 #[path = "storage/looked.rs"]
 mod looked;
 #[path = "storage/pieces.rs"]

@@ -8,6 +8,7 @@ mod key;
 mod list;
 mod lock;
 mod name;
+mod names;
 mod properties;
 mod temporary;
 
@@ -20,11 +21,13 @@ use crate::sas::{
     verify_service_sas,
 };
 use async_trait::async_trait;
+use names::KeptFolders;
 use properties::Properties;
 use std::{
     collections::HashMap,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use time::OffsetDateTime;
@@ -46,6 +49,7 @@ pub struct DirectorySettings {
 pub struct DirectoryStore {
     root: PathBuf,
     key: SharedKey,
+    kept: Arc<KeptFolders>,
     _lock: lock::FolderLock,
 }
 
@@ -93,6 +97,7 @@ impl DirectoryStore {
         Ok(Self {
             root: settings.root.clone(),
             key,
+            kept: Arc::default(),
             _lock: lock,
         })
     }
@@ -218,6 +223,7 @@ impl BlobStore for DirectoryStore {
             data_root: self.container_path(container),
             properties_root: self.properties_root(container),
             query: query.clone(),
+            kept: self.kept.clone(),
         };
         const STEP: &str = "list the storage folder";
         let run = move || {

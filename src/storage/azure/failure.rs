@@ -41,12 +41,6 @@ impl Refusal {
                 .filter(|ahead| credentials_refused && ahead.abs() > LARGEST_SKEW),
         }
     }
-
-    /// The error of a refused `step`.
-    pub fn into_error(self, step: &'static str) -> StorageError {
-        let (status, code) = (self.status, self.code.clone());
-        refused(step, status, code.as_deref(), self.to_string())
-    }
 }
 
 impl fmt::Display for Refusal {
@@ -91,7 +85,7 @@ fn retry_after<'a>(
 pub(super) enum Failure {
     /// The account answered, with an error.
     Refused(Refusal),
-    /// The connection was not made, broke, or took too long.
+    /// The connection was not made, broke, took too long, or brought half an answer.
     Broken(Error),
     /// The time for all attempts was over.
     OutOfTime,
@@ -124,6 +118,19 @@ impl fmt::Display for GaveUp {
 }
 
 impl std::error::Error for GaveUp {}
+
+impl GaveUp {
+    /// The error of a `step` that came to this.
+    pub fn to_error(&self, step: &'static str) -> StorageError {
+        let text = self.to_string();
+        match &self.failure {
+            Failure::Refused(refusal) => {
+                refused(step, refusal.status, refusal.code.as_deref(), text)
+            }
+            Failure::Broken(_) | Failure::OutOfTime => StorageError::failed(step, text),
+        }
+    }
+}
 
 /// On its way through Microsoft's crate; [`map_error`] takes it out again.
 impl From<GaveUp> for Error {
@@ -170,15 +177,7 @@ pub(super) fn map_gone(step: &'static str, error: &Error) -> StorageError {
 /// request but what could not be read.
 pub(super) fn map_error(step: &'static str, error: &Error) -> StorageError {
     match error.downcast_ref::<GaveUp>() {
-        Some(gave_up) => {
-            let text = gave_up.to_string();
-            match &gave_up.failure {
-                Failure::Refused(refusal) => {
-                    refused(step, refusal.status, refusal.code.as_deref(), text)
-                }
-                Failure::Broken(_) | Failure::OutOfTime => StorageError::failed(step, text),
-            }
-        }
+        Some(gave_up) => gave_up.to_error(step),
         None => StorageError::failed(step, with_causes(error)),
     }
 }
@@ -222,7 +221,11 @@ mod tests {
 
     #[test]
     fn statuses_become_errors_that_a_caller_can_act_on() {
-        let map = |status, code| read(status, &[("x-ms-error-code", code)]).into_error("try");
+        let map = |status, code| {
+            let failure = Failure::Refused(read(status, &[("x-ms-error-code", code)]));
+            let attempts = 1;
+            GaveUp { attempts, failure }.to_error("try")
+        };
         assert!(matches!(
             map(409, "BlobAlreadyExists"),
             StorageError::AlreadyExists

@@ -3,9 +3,9 @@
 
 use super::{
     AzureSettings,
-    failure::Refusal,
+    failure::{Failure, Refusal},
     list_xml, own_terms,
-    retry::{Retries, delay, pass_on},
+    retry::{Attempts, Kind, Retries, pass_on},
     transport,
 };
 use crate::{
@@ -15,9 +15,11 @@ use crate::{
 use async_trait::async_trait;
 use azure_core::{
     ClientOptions, Context, Policy, PolicyResult, Request, RetryOptions, TransportOptions,
+    error::{Error, ErrorKind},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 /// Names are unique and never written again, so what a browser has it may keep.
 pub(super) const CACHE_CONTROL: &str = "private, max-age=31536000, immutable";
@@ -79,58 +81,40 @@ pub(super) async fn list(
     container: &str,
     query: &ListQuery,
 ) -> Result<Option<BlobPage>, StorageError> {
-    let mut attempt = 0;
+    let deadline = Instant::now() + settings.longest_put;
+    let mut attempts = Attempts::new(settings.retries, deadline, Kind::Lists);
     loop {
-        match list_once(http, settings, key, container, query).await {
-            Ok(page) => return Ok(Some(page)),
-            Err(Failure::Passing(_)) if attempt < settings.retries.max_retries => {
-                attempt += 1;
-                tokio::time::sleep(delay(&settings.retries, attempt)).await;
-            }
-            Err(Failure::Final(StorageError::NotFound)) => return Ok(None),
-            Err(Failure::Passing(error) | Failure::Final(error)) => return Err(error),
+        let url = list_url(settings, key, container, query)?;
+        let attempt = list_once(http, url, settings.request_timeout);
+        let failure = match attempts.make(attempt).await {
+            Ok(Ok(page)) => return Ok(Some(page)),
+            Ok(Err(failure)) | Err(failure) => failure,
+        };
+        if let Err(gave_up) = attempts.wait_after(failure).await {
+            return match gave_up.to_error("list the container") {
+                StorageError::NotFound => Ok(None),
+                error => Err(error),
+            };
         }
     }
 }
 
-/// A failed list: worth another try, or not. A 500 is not: it is what a name gets that the
-/// service cannot list, and the gallery asks for smaller parts then.
-enum Failure {
-    Passing(StorageError),
-    Final(StorageError),
-}
-
 async fn list_once(
     http: &reqwest::Client,
-    settings: &AzureSettings,
-    key: &SharedKey,
-    container: &str,
-    query: &ListQuery,
+    url: url::Url,
+    timeout: Duration,
 ) -> Result<BlobPage, Failure> {
-    const STEP: &str = "list the container";
-    let passing =
-        |error: reqwest::Error| Failure::Passing(StorageError::failed(STEP, error.without_url()));
-    let url = list_url(settings, key, container, query).map_err(Failure::Final)?;
-    let response = http
-        .get(url)
-        .header("x-ms-version", VERSION)
-        .timeout(settings.request_timeout)
-        .send()
-        .await
-        .map_err(passing)?;
+    let broken = |error| Failure::Broken(transport::io_error(error));
+    let request = http.get(url).header("x-ms-version", VERSION);
+    let response = request.timeout(timeout).send().await.map_err(broken)?;
     let status = response.status().as_u16();
     if status != 200 {
         let header = |name| response.headers().get(name)?.to_str().ok();
         let refusal = Refusal::read(status, header, OffsetDateTime::now_utc());
-        let error = refusal.into_error(STEP);
-        return Err(match status {
-            408 | 429 | 502 | 503 | 504 => Failure::Passing(error),
-            _ => Failure::Final(error),
-        });
+        return Err(Failure::Refused(refusal));
     }
-    let body = response.bytes().await.map_err(passing)?;
-    let page = list_xml::parse_page(&body);
-    page.map_err(|error| Failure::Passing(StorageError::failed(STEP, error)))
+    let body = response.bytes().await.map_err(broken)?;
+    list_xml::parse_page(&body).map_err(|error| Failure::Broken(Error::new(ErrorKind::Io, error)))
 }
 
 fn list_url(

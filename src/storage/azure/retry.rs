@@ -40,32 +40,88 @@ impl Policy for Retries {
             Some(deadline) => deadline.0,
             None => Instant::now() + self.longest_call,
         };
-        let makes_new = makes_new(request);
-        let (mut attempts, mut repeats, mut last) = (0, 0, None);
+        let mut attempts = Attempts::new(self.settings, deadline, kind_of(request));
         loop {
-            attempts += 1;
-            let failure = match timeout_at(deadline, pass_on(context, request, next)).await {
+            let failure = match attempts.make(pass_on(context, request, next)).await {
                 Ok(Ok(response)) if response.status().is_success() => return Ok(response),
                 Ok(Ok(response)) => Failure::Refused(refusal(&response)),
                 Ok(Err(error)) if *error.kind() == ErrorKind::Io => Failure::Broken(error),
                 Ok(Err(error)) => return Err(error),
-                Err(_) => last.take().unwrap_or(Failure::OutOfTime),
+                Err(failure) => failure,
             };
-            let wait = match passing(&failure, makes_new) {
-                Some(Passing::WithTheContainer) => Some(self.settings.container_delay),
-                Some(Passing::Soon) if repeats < self.settings.max_retries => {
-                    repeats += 1;
-                    Some(wait_before(&self.settings, repeats, &failure))
-                }
-                _ => None,
-            };
-            let Some(wait) = wait.filter(|wait| Instant::now() + *wait < deadline) else {
-                return Err(GaveUp { attempts, failure }.into());
-            };
-            tracing::debug!(%failure, attempts, "a request to the storage account is repeated");
-            tokio::time::sleep(wait).await;
-            last = Some(failure);
+            attempts.wait_after(failure).await?;
         }
+    }
+}
+
+/// What a request does, as far as it decides what is worth another try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It may write where nothing is.
+    MakesNew,
+    /// It needs what is there.
+    NeedsBlob,
+    /// It lists. A 500 is what a name gets that the service cannot list, each time, and the
+    /// gallery asks for smaller parts then.
+    Lists,
+}
+
+/// All attempts of one request.
+pub(super) struct Attempts {
+    settings: RetrySettings,
+    deadline: Instant,
+    kind: Kind,
+    made: u32,
+    repeats: u32,
+    last: Option<Failure>,
+}
+
+impl Attempts {
+    /// None yet.
+    pub fn new(settings: RetrySettings, deadline: Instant, kind: Kind) -> Self {
+        Self {
+            settings,
+            deadline,
+            kind,
+            made: 0,
+            repeats: 0,
+            last: None,
+        }
+    }
+
+    /// Makes one, within the time for all.
+    ///
+    /// # Errors
+    /// The time is over; [`Failure::OutOfTime`], or the last failure before.
+    pub async fn make<T>(&mut self, attempt: impl Future<Output = T>) -> Result<T, Failure> {
+        self.made += 1;
+        match timeout_at(self.deadline, attempt).await {
+            Ok(outcome) => Ok(outcome),
+            Err(_) => Err(self.last.take().unwrap_or(Failure::OutOfTime)),
+        }
+    }
+
+    /// Waits until the next may be made.
+    ///
+    /// # Errors
+    /// [`GaveUp`] where it would fail again, or not end in time.
+    pub async fn wait_after(&mut self, failure: Failure) -> Result<(), GaveUp> {
+        let attempts = self.made;
+        let wait = match passing(&failure, self.kind) {
+            Some(Passing::WithTheContainer) => Some(self.settings.container_delay),
+            Some(Passing::Soon) if self.repeats < self.settings.max_retries => {
+                self.repeats += 1;
+                Some(wait_before(&self.settings, self.repeats, &failure))
+            }
+            _ => None,
+        };
+        let Some(wait) = wait.filter(|wait| Instant::now() + *wait < self.deadline) else {
+            return Err(GaveUp { attempts, failure });
+        };
+        tracing::debug!(%failure, attempts, "a request to the storage account is repeated");
+        tokio::time::sleep(wait).await;
+        self.last = Some(failure);
+        Ok(())
     }
 }
 
@@ -102,21 +158,27 @@ enum Passing {
     WithTheContainer,
 }
 
-/// Whether it may write where nothing is: a write that does not ask for a version.
-fn makes_new(request: &Request) -> bool {
+/// What makes new is a write that does not ask for a version.
+fn kind_of(request: &Request) -> Kind {
     let asks_for_version = request.headers().get_optional_str(&IF_MATCH).is_some();
-    *request.method() == Method::Put && !asks_for_version
+    match *request.method() == Method::Put && !asks_for_version {
+        true => Kind::MakesNew,
+        false => Kind::NeedsBlob,
+    }
 }
 
 /// `None`: it would fail again. Only what can write a new blob waits for a container, since there
 /// is nothing to read, to replace or to delete where one was deleted.
-fn passing(failure: &Failure, makes_new: bool) -> Option<Passing> {
+fn passing(failure: &Failure, kind: Kind) -> Option<Passing> {
     match failure {
         Failure::Broken(_) => Some(Passing::Soon),
         Failure::OutOfTime => None,
         Failure::Refused(refusal) => match (refusal.status, refusal.code.as_deref()) {
+            (500, _) if kind == Kind::Lists => None,
             (408 | 429 | 500 | 502 | 503 | 504, _) => Some(Passing::Soon),
-            (409, Some("ContainerBeingDeleted")) if makes_new => Some(Passing::WithTheContainer),
+            (409, Some("ContainerBeingDeleted")) if kind == Kind::MakesNew => {
+                Some(Passing::WithTheContainer)
+            }
             _ => None,
         },
     }
@@ -133,7 +195,7 @@ fn wait_before(settings: &RetrySettings, repeat: u32, failure: &Failure) -> Dura
 }
 
 /// Our own wait before a repetition, counted from 1.
-pub(super) fn delay(settings: &RetrySettings, repeat: u32) -> Duration {
+fn delay(settings: &RetrySettings, repeat: u32) -> Duration {
     settings.first_delay * 2u32.saturating_pow(repeat.saturating_sub(1))
 }
 
@@ -151,19 +213,22 @@ mod tests {
 
     #[test]
     fn what_passes_is_repeated_and_nothing_else() {
-        for status in [408, 429, 500, 502, 503, 504] {
-            assert_eq!(
-                passing(&refused(status, &[]), true),
-                Some(Passing::Soon),
-                "{status}"
-            );
+        let kinds = [Kind::MakesNew, Kind::NeedsBlob, Kind::Lists];
+        for kind in kinds {
+            for status in [408, 429, 502, 503, 504] {
+                let passing = passing(&refused(status, &[]), kind);
+                assert_eq!(passing, Some(Passing::Soon), "{kind:?} {status}");
+            }
+            for status in [400, 401, 403, 404, 409, 411, 412, 413, 416, 501, 505] {
+                let passing = passing(&refused(status, &[]), kind);
+                assert_eq!(passing, None, "{kind:?} {status}");
+            }
         }
-        for status in [400, 401, 403, 404, 409, 411, 412, 413, 416, 501, 505] {
-            assert_eq!(passing(&refused(status, &[]), true), None, "{status}");
-        }
+        let failed = kinds.map(|kind| passing(&refused(500, &[]), kind));
+        assert_eq!(failed, [Some(Passing::Soon), Some(Passing::Soon), None]);
         let deleted = refused(409, &[("x-ms-error-code", "ContainerBeingDeleted")]);
-        assert_eq!(passing(&deleted, true), Some(Passing::WithTheContainer));
-        assert_eq!(passing(&deleted, false), None);
+        let deleted = kinds.map(|kind| passing(&deleted, kind));
+        assert_eq!(deleted, [Some(Passing::WithTheContainer), None, None]);
     }
 
     #[test]

@@ -123,7 +123,7 @@ fn copy_headers(headers: &reqwest::header::HeaderMap) -> Headers {
 }
 
 /// The URL is taken out: with a signature in it, it is a secret.
-fn io_error(error: reqwest::Error) -> Error {
+pub(super) fn io_error(error: reqwest::Error) -> Error {
     Error::new(ErrorKind::Io, error.without_url())
 }
 

@@ -1,12 +1,9 @@
 //! Lists a folder as the blob service lists a container: whole names in the order of their
 //! bytes, page by page, only as much of the tree as a page needs.
 
-use super::file;
+use super::{file, names::KeptFolders};
 use crate::storage::{BlobItem, BlobPage, ListDepth, ListQuery};
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::PathBuf, sync::Arc};
 
 /// The service's own page size, and ours.
 const MAX_PAGE: usize = 5000;
@@ -16,6 +13,7 @@ pub(super) struct Lister {
     pub data_root: PathBuf,
     pub properties_root: PathBuf,
     pub query: ListQuery,
+    pub kept: Arc<KeptFolders>,
 }
 
 impl Lister {
@@ -33,11 +31,12 @@ impl Lister {
 
     /// Adds what lies below `folder` ("" or a path that ends in `/`) until the page is full.
     fn walk(&self, folder: &str, page: &mut BlobPage) -> io::Result<()> {
-        for entry in sorted_entries(&self.data_root.join(folder))? {
-            if page.next_marker.is_some() {
+        let names = self.kept.names(&self.data_root.join(folder))?;
+        for entry in names.starting_at(self.first_wanted(folder)) {
+            let name = format!("{folder}{entry}");
+            if page.next_marker.is_some() || self.is_behind_all_wanted(&name) {
                 return Ok(());
             }
-            let name = format!("{folder}{entry}");
             if self.is_folder_of_one_level(&name) {
                 self.add_folder(name, page);
             } else if name.ends_with('/') {
@@ -94,6 +93,20 @@ impl Lister {
         file::describe(name, &data_path, &properties_path)
     }
 
+    /// What the names in a folder are before that need no look: where the page or the prefix
+    /// starts, as far as it tells of this folder.
+    fn first_wanted(&self, folder: &str) -> &str {
+        let marker = self.query.marker.as_deref().unwrap_or_default();
+        let start = marker.max(self.query.prefix.as_str());
+        let below = start.strip_prefix(folder).unwrap_or_default();
+        let first = below.split_inclusive('/').next();
+        first.unwrap_or_default()
+    }
+
+    fn is_behind_all_wanted(&self, name: &str) -> bool {
+        name > self.query.prefix.as_str() && !name.starts_with(&self.query.prefix)
+    }
+
     /// The marker is the last name of the page before.
     fn is_wanted(&self, name: &str) -> bool {
         name.starts_with(&self.query.prefix)
@@ -116,22 +129,5 @@ impl Lister {
     }
 }
 
-/// Names in a folder, folders with a `/` behind them, in the order that whole names below them
-/// have. Names that are not UTF-8 are no blob names and are left out.
-fn sorted_entries(folder: &Path) -> io::Result<Vec<String>> {
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let Ok(mut name) = entry.file_name().into_string() else {
-            continue;
-        };
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => name.push('/'),
-            Ok(kind) if kind.is_file() => {}
-            _ => continue,
-        }
-        entries.push(name);
-    }
-    entries.sort_unstable();
-    Ok(entries)
-}
+#[cfg(test)]
+mod tests;
