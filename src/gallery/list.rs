@@ -4,7 +4,7 @@ use super::{
     Cursor, Gallery, ImageEntry, ImagePage, ListImagesQuery,
     found::Found,
     old::OldIndex,
-    ours::{Next, Ours, Place},
+    ours::{LARGEST_PAGE, Next, Ours, Place},
 };
 use crate::{sas::SasTerms, storage::StorageError};
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use time::OffsetDateTime;
 /// Without a `limit`, a list ends here and names a cursor.
 const MOST_IN_ONE_LIST: usize = 10_000;
 
-/// The service's largest page: two calls for the longest list. They cannot be made at once,
-/// since only the first page tells where the second begins.
-const LARGEST_PAGE: u32 = 5000;
+/// Two calls for the longest list. They cannot be made at once, since only the first page tells
+/// where the second begins.
+const PAGE_OF_ALL: u32 = LARGEST_PAGE;
 
 /// The usual limits are below this; pages of one size serve them all from one call.
 const SMALL_PAGE: u32 = 100;
@@ -44,8 +44,8 @@ impl Gallery {
     ) -> Result<ImagePage, Arc<StorageError>> {
         let limit = query.limit.unwrap_or(MOST_IN_ONE_LIST);
         let page_size = match query.limit {
-            None => LARGEST_PAGE,
-            Some(limit) => u32::try_from(limit).map_or(LARGEST_PAGE, |limit| limit.max(SMALL_PAGE)),
+            None => PAGE_OF_ALL,
+            Some(limit) => u32::try_from(limit).map_or(PAGE_OF_ALL, |limit| limit.max(SMALL_PAGE)),
         };
         let most_calls = query.limit.map_or(usize::MAX, |_| MOST_CALLS);
         let cursor = query.cursor.clone().unwrap_or(Cursor {
@@ -71,8 +71,8 @@ impl Gallery {
         limit: usize,
     ) -> Result<Merged, Arc<StorageError>> {
         // The store is asked for both at once.
-        let (first, old) = tokio::join!(async { ours.next().await.map(drop) }, self.old.current());
-        first?;
+        let first = async { ours.next().await.map(drop) };
+        let ((), old) = tokio::try_join!(first, async { Ok(self.old.current().await) })?;
         let mut old_index = first_behind(&old, last_old.as_ref());
         let mut found = Vec::with_capacity(limit.min(1000));
         while found.len() < limit {

@@ -119,7 +119,10 @@ impl OldImages {
     /// Notes images that were met and may be missing in the index.
     pub fn note(&self, met: Vec<Found>) {
         let known = self.0.known.borrow().index();
-        let new = met.into_iter().filter(|image| !known.contains(image));
+        let has_room = known.has_room();
+        let new = met
+            .into_iter()
+            .filter(|image| has_room && !known.contains(image));
         self.change(new.map(Change::Came).collect());
     }
 

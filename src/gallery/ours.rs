@@ -9,6 +9,9 @@ use crate::storage::{BlobStore, StorageError};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// The service gives no larger page.
+pub(super) const LARGEST_PAGE: u32 = 5000;
+
 /// Where to go on; the serde names are short since each cursor has one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Place {
@@ -78,7 +81,7 @@ pub(super) struct Ours<'a> {
     pages: &'a Pages,
     store: &'a dyn BlobStore,
     place: Place,
-    /// How large new pages are.
+    /// How large the next new page is.
     size: u32,
     current: Option<Current>,
     calls_left: usize,
@@ -193,6 +196,8 @@ impl<'a> Ours<'a> {
         let given = self.place.last().map_or(0, |last| given_of(&page, last));
         self.current = Some(Current { page, size, given });
         if !self.has_image() {
+            // Many new images, many folders or strangers lie here: past them in larger steps.
+            self.size = LARGEST_PAGE;
             self.turn();
         }
         Ok(())

@@ -13,7 +13,7 @@ use futures_util::{
 };
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     fmt::Write,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -27,7 +27,7 @@ const MOST_IN_THE_MAKING: usize = 256;
 /// New images leave room for those that somebody looks at.
 const MOST_UNASKED: usize = 64;
 
-/// So many thumbnails are known by heart to be there; each takes some 40 bytes.
+/// So many thumbnails are known by heart to be there; each takes some 50 bytes.
 const MOST_KNOWN: usize = 50_000;
 
 /// So many pictures are known not to be thumbnailed.
@@ -40,6 +40,8 @@ pub struct ThumbsSettings {
     pub delay: Duration,
     /// Whoever asks for one waits so long for it.
     pub longest_wait: Duration,
+    /// So long one that was seen is taken to be there.
+    pub known_for: Duration,
     /// So long a picture that cannot be used is not looked at again.
     pub unusable_for: Duration,
     /// Larger images get a placeholder, in bytes.
@@ -51,6 +53,7 @@ impl Default for ThumbsSettings {
         Self {
             delay: Duration::from_millis(250),
             longest_wait: Duration::from_secs(20),
+            known_for: Duration::from_secs(3600),
             unusable_for: Duration::from_secs(600),
             most_image_bytes: 40 * 1024 * 1024,
         }
@@ -85,7 +88,8 @@ struct Inner {
 
 #[derive(Default)]
 struct Memory {
-    known: HashSet<Key>,
+    /// Since when.
+    known: HashMap<Key, Instant>,
     unusable: HashMap<Key, Instant>,
     in_the_making: HashMap<Key, Making>,
 }
@@ -124,7 +128,8 @@ impl Thumbs {
 
     /// Whether this process knows it to be there.
     pub fn is_known(&self, image: &ImageId) -> bool {
-        self.0.lock().known.contains(&key_of(image))
+        let known = self.0.lock().known.get(&key_of(image)).copied();
+        known.is_some_and(|since| since.elapsed() < self.0.settings.known_for)
     }
 
     /// Makes a new image's in the background; where many are waiting it is left to whoever
@@ -145,7 +150,8 @@ impl Thumbs {
         let making = {
             let mut memory = self.0.lock();
             let key = key_of(image);
-            if memory.known.contains(&key) {
+            let known = memory.known.get(&key);
+            if known.is_some_and(|since| since.elapsed() < self.0.settings.known_for) {
                 return Ok(Made::There);
             }
             let found_unusable = memory.unusable.get(&key);
@@ -268,7 +274,7 @@ impl Memory {
                 if self.known.len() >= MOST_KNOWN {
                     self.known.clear();
                 }
-                self.known.insert(key);
+                self.known.insert(key, Instant::now());
             }
             Ok(Made::Unusable) => {
                 if self.unusable.len() >= MOST_UNUSABLE {

@@ -112,6 +112,11 @@ impl OldIndex {
         found.is_ok()
     }
 
+    /// Whether one more image would be kept, however old it is.
+    pub fn has_room(&self) -> bool {
+        self.images.len() < MOST_IMAGES
+    }
+
     /// Puts an image in its place.
     pub fn insert(&mut self, found: Found) {
         let position = found.position();
