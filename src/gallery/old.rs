@@ -258,7 +258,7 @@ impl Inner {
         };
         let known_strays = before.iter().filter(|it| Part::Strays.has(it.path()));
         let with_known_strays = index(known_strays.map(|image| image.to_found()).collect());
-        if before.walks % self.settings.walks_per_search != 0 {
+        if !before.walks.is_multiple_of(self.settings.walks_per_search) {
             return Ok(with_known_strays);
         }
         // The long part: what is found so far is to be seen meanwhile.

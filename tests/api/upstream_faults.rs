@@ -33,7 +33,7 @@ impl Once {
         let body = json!({"prompt": "a secret garden", "maxRetries": 0});
         let answer = self.service.generate(&body).await;
         let text = answer.text();
-        for secret in ["sk-", "secret garden", "subscription", "abcd"] {
+        for secret in ["sk-", "secret garden", "subscription", "wxyz"] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
         answer
@@ -156,9 +156,9 @@ async fn what_only_the_operator_can_mend_is_said_to_be_so() {
             400,
             "invalid_api_key",
             "",
-            "Incorrect API key provided: abcd.",
+            "Incorrect API key provided: wxyz.",
         ),
-        sentence(400, "API key not valid: abcd. Please pass a valid API key."),
+        sentence(400, "API key not valid: wxyz. Please pass a valid API key."),
         Answer::azure_resource_blocked(),
         error(403, "unsupported_country_region_territory", "", country),
         sentence(403, organization),
