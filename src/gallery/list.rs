@@ -73,6 +73,8 @@ impl Gallery {
         // The store is asked for both at once.
         let first = async { ours.next().await.map(drop) };
         let ((), old) = tokio::try_join!(first, async { Ok(self.old.current().await) })?;
+        let is_old_known = old.is_some();
+        let old = old.unwrap_or_default();
         let mut old_index = first_behind(&old, last_old.as_ref());
         let mut found = Vec::with_capacity(limit.min(1000));
         while found.len() < limit {
@@ -94,7 +96,7 @@ impl Gallery {
         }
         self.old.note(ours.take_strays());
         let place = ours.into_place();
-        let is_whole = place == Place::End && old.get(old_index).is_none();
+        let is_whole = place == Place::End && is_old_known && old.get(old_index).is_none();
         let cursor = Cursor {
             ours: place,
             old: last_old,

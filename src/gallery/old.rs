@@ -105,14 +105,15 @@ impl OldImages {
     }
 
     /// The index as this process knows it. Only the first who asks wait for it, and not for
-    /// long: where there is none yet, building it is a walk through the container.
-    pub async fn current(&self) -> Arc<OldIndex> {
+    /// long: where there is none yet, building it is a walk through the container. `None`: it is
+    /// not known yet, and what is listed without it is not the whole.
+    pub async fn current(&self) -> Option<Arc<OldIndex>> {
         self.freshen();
         let mut known = self.0.known.subscribe();
         let wait = known.wait_for(|known| !matches!(known, Known::NotYet));
         match tokio::time::timeout(self.0.settings.longest_wait, wait).await {
-            Ok(Ok(known)) => known.index(),
-            Ok(Err(_)) | Err(_) => Arc::default(),
+            Ok(Ok(known)) => Some(known.index()),
+            Ok(Err(_)) | Err(_) => None,
         }
     }
 
