@@ -1,7 +1,7 @@
 //! The order of the requests: each round asks every gallery once, so that whatever else the
 //! machine does meets all of them alike.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use crate::{
     Failure, Plan,
@@ -62,7 +62,4 @@ impl Plan {
     fn has_time(&self, samples: &Samples) -> bool {
         samples.spent() < self.patience
     }
-
-    /// What remembers a page for longer is not measured as asking the store.
-    pub(crate) const SPACED_BY: Duration = Duration::from_secs(5);
 }

@@ -32,9 +32,6 @@ const OLD_IMAGES_DEADLINE: Duration = Duration::from_secs(60);
 /// Between two looks for them.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// What the service writes down for its successors is written by then.
-const SETTLED_AFTER: Duration = Duration::from_secs(2);
-
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -127,7 +124,6 @@ impl Subject {
             }
             tokio::time::sleep(LOOK_AGAIN_AFTER).await;
         }
-        tokio::time::sleep(SETTLED_AFTER).await;
         Ok(subject)
     }
 
