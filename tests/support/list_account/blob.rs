@@ -16,6 +16,8 @@ pub struct Blob {
     pub bytes: Bytes,
     pub content_type: String,
     pub metadata: Vec<(String, String)>,
+    /// `Cache-Control` and `Content-Disposition`, as far as they were given.
+    pub manners: Vec<(&'static str, String)>,
     /// With its quotation marks.
     pub etag: String,
     pub written_at: SystemTime,
@@ -34,10 +36,16 @@ impl Blob {
         });
         let mut metadata: Vec<_> = metadata.collect();
         metadata.sort();
+        let manners = [
+            ("cache-control", text("x-ms-blob-cache-control")),
+            ("content-disposition", text("x-ms-blob-content-disposition")),
+        ];
+        let manners = manners.map(|(name, value)| Some((name, value?.to_owned())));
         Self {
             bytes,
             content_type: content_type.to_owned(),
             metadata,
+            manners: manners.into_iter().flatten().collect(),
             etag,
             written_at: SystemTime::now(),
         }
@@ -97,6 +105,9 @@ impl Blob {
         ];
         let fixed = fixed.map(|(name, text)| (HeaderName::from_static(name), value(text)));
         let mut headers: HeaderMap = fixed.into_iter().collect();
+        for (name, text) in &self.manners {
+            headers.insert(*name, value(text));
+        }
         for (name, text) in &self.metadata {
             let name = HeaderName::try_from(format!("x-ms-meta-{name}")).unwrap();
             headers.insert(name, value(text));

@@ -12,14 +12,14 @@ use super::{
     generated::{Generated, Kind},
 };
 
-/// Blobs by name, and blocks that are in none yet.
+/// Blobs by name, and the blocks that they are made of.
 #[derive(Debug, Default)]
 pub struct Container {
     pub generated: Generated,
     pub stored: BTreeMap<String, Blob>,
     /// Made-up images that were deleted.
     pub removed: BTreeSet<String>,
-    /// By the blob's name and the block's id.
+    /// By the blob's name and the block's id, committed or not.
     pub blocks: HashMap<(String, String), Bytes>,
 }
 
@@ -33,15 +33,15 @@ impl Container {
         (!self.removed.contains(name)).then_some(found)
     }
 
-    /// Writes a blob.
-    pub fn put(&mut self, name: &str, blob: Blob) {
+    /// Forgets the blocks of a blob: those it was made of can be committed again.
+    pub fn forget_blocks(&mut self, name: &str) {
         self.blocks.retain(|(of, _), _| of != name);
-        self.stored.insert(name.to_owned(), blob);
     }
 
     /// Deletes a blob.
     pub fn remove(&mut self, name: &str) {
         self.stored.remove(name);
+        self.forget_blocks(name);
         if self.generated.find(name).is_some() {
             self.removed.insert(name.to_owned());
         }

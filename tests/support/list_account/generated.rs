@@ -131,6 +131,7 @@ impl Generated {
             bytes: small_picture(),
             content_type: content_type.to_owned(),
             metadata,
+            manners: Vec::new(),
             etag: format!("\"0x8D{:013X}\"", scatter(number, 9) >> 12),
             written_at,
         }

@@ -186,11 +186,14 @@ fn put(account: &Account, asked: &Asked, from_blocks: bool) -> Result<Response, 
     asked.check_conditions(container.get(&asked.name).as_ref())?;
     let bytes = match from_blocks {
         true => join_blocks(container, asked)?,
-        false => asked.body.clone(),
+        false => {
+            container.forget_blocks(&asked.name);
+            asked.body.clone()
+        }
     };
     let blob = Blob::from_request(&asked.headers, bytes, account.next_version());
     let written = blob.written();
-    container.put(&asked.name, blob);
+    container.stored.insert(asked.name.clone(), blob);
     Ok(written)
 }
 
