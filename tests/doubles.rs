@@ -4,6 +4,10 @@
 
 #[path = "support/frontend.rs"]
 mod frontend;
+#[path = "support/list_account.rs"]
+mod list_account;
+#[path = "doubles/listing.rs"]
+mod listing;
 #[path = "support/upstream.rs"]
 mod upstream;
 

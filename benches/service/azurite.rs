@@ -12,13 +12,13 @@ pub(crate) const ACCOUNT: &str = "devstoreaccount1";
 pub(crate) const KEY: &str =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-const PERMISSIONS: &str = "rwdc";
+const PERMISSIONS: &str = "rwdlc";
 const SERVICE: &str = "b";
 const RESOURCE_TYPES: &str = "co";
 const EXPIRES_AT: &str = "2099-01-01T00:00:00Z";
 const VERSION: &str = "2019-12-12";
 
-/// A query string that allows to create, write and delete containers and blobs of the emulator.
+/// A query string that allows to create, write, list and delete containers and blobs of the emulator.
 pub(crate) fn account_sas() -> Result<String, Failure> {
     let string_to_sign = [
         ACCOUNT,

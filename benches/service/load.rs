@@ -82,9 +82,14 @@ impl Outcome {
         cells
     }
 
+    /// Why the first of the failed requests failed.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.first_failure.as_deref()
+    }
+
     /// Prints why the first of the failed requests failed.
     pub(crate) fn print_failure(&self, name: &str) {
-        if let Some(failure) = &self.first_failure {
+        if let Some(failure) = self.failure() {
             println!("  {name}: {failure}");
         }
     }

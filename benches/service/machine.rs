@@ -27,9 +27,7 @@ pub(crate) fn print(binary: &Path) -> Result<(), Failure> {
         folder.display(),
         file_system_of(&folder)
     );
-    println!(
-        "client   reqwest with kept-alive connections and the upstream double, in one process"
-    );
+    println!("client   reqwest with kept-alive connections and the doubles, in one process");
     println!("         on the same cores as the service: its work is in every figure; {LOGGED}");
     println!("times    percentiles by nearest rank, of the requests that succeeded");
     Ok(())

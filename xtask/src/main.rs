@@ -20,7 +20,8 @@ usage: cargo xtask <command>
   test [-- <args>]   format, lints, documentation, package, then every test (<args> go to cargo test)
   stage              build the release binary and put it beside host.json
   package            build the release binary and make target/package/visionary and visionary.zip
-  bench [<args>]     run the benchmark against the release binary (<args> go to the benchmark)
+  bench [<args>]     run the benchmark of the service against the release binary (<args> go to it)
+  bench gallery      run the benchmark of the gallery's list; fails when a promise is missed
   fuzz [<seconds>]   feed the reader of images answers with made-up ones (60 seconds; needs a C++ compiler)
 ";
 
