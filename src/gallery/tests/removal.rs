@@ -1,17 +1,7 @@
 //! An image that is removed while others are busy with it.
 
 use super::{store::Step, *};
-use std::io::Cursor;
-
-fn picture() -> Bytes {
-    let mut bytes = Cursor::new(Vec::new());
-    let mut encoder = png::Encoder::new(&mut bytes, 3, 2);
-    encoder.set_color(png::ColorType::Grayscale);
-    let mut writer = encoder.write_header().unwrap();
-    writer.write_image_data(&[7; 6]).unwrap();
-    writer.finish().unwrap();
-    bytes.into_inner().into()
-}
+use crate::thumbnails::placeholder;
 
 fn ask(
     gallery: &Arc<Gallery>,
@@ -26,7 +16,7 @@ fn ask(
 async fn a_thumbnail_that_was_made_while_its_image_was_removed_is_not_remembered() {
     let store = Arc::new(MemoryStore::default());
     let image = ImageId::of("x.png");
-    store.put_image(image.path(), picture(), &[]);
+    store.put_image(image.path(), placeholder(), &[]);
     let gallery = Arc::new(gallery(&store));
     store.hold(Step::Write);
     let early = ask(&gallery, &image);
@@ -53,7 +43,7 @@ async fn a_removal_that_breaks_off_is_finished_by_the_next() {
         ("prompt_truncated", "true"),
         ("prompt_record", prompt),
     ];
-    store.put_image(image.path(), picture(), &cut);
+    store.put_image(image.path(), placeholder(), &cut);
     store.set_state(&format!("prompts/{prompt}"), "a cat");
     let details = gallery
         .details(&image, OffsetDateTime::UNIX_EPOCH, "")
