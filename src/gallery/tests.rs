@@ -8,6 +8,7 @@ mod broken_names;
 mod changes;
 mod old_index;
 mod paging;
+mod removal;
 mod shared_pages;
 
 use super::*;

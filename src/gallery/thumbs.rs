@@ -18,7 +18,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
 use uuid::Uuid;
 
 /// So many are waited for at once, whoever asks; each waits for its turn.
@@ -94,7 +97,13 @@ struct Memory {
     in_the_making: HashMap<Key, Making>,
 }
 
-type Making = Shared<BoxFuture<'static, MadeResult>>;
+/// A thumbnail on its way.
+#[derive(Clone)]
+struct Making {
+    made: Shared<BoxFuture<'static, MadeResult>>,
+    /// Somebody waits for it, so that it begins at once.
+    is_wanted: Arc<Notify>,
+}
 
 /// Which image's: a hash of its path.
 type Key = [u8; 32];
@@ -166,8 +175,9 @@ impl Thumbs {
                 None => return Ok(Made::NotNow),
             }
         };
+        making.is_wanted.notify_one();
         let wait = self.0.settings.longest_wait;
-        let made = tokio::time::timeout(wait, making).await;
+        let made = tokio::time::timeout(wait, making.made).await;
         made.unwrap_or(Ok(Made::NotNow))
     }
 
@@ -180,6 +190,8 @@ impl Thumbs {
             let (mut memory, key) = (self.0.lock(), key_of(image));
             memory.known.remove(&key);
             memory.unusable.remove(&key);
+            // What is being made of it now is not remembered.
+            memory.in_the_making.remove(&key);
         }
         self.0.delete(&path_of(image)).await
     }
@@ -187,15 +199,21 @@ impl Thumbs {
     /// Starts a task, so that it is made whoever leaves.
     fn begin(&self, memory: &mut Memory, image: ImageId, delay: Duration) -> Making {
         let (inner, key) = (self.0.clone(), key_of(&image));
+        let is_wanted = Arc::new(Notify::new());
+        let wanted = is_wanted.clone();
         let task = tokio::spawn(async move {
-            tokio::time::sleep(delay).await;
+            // Over when somebody wants it, or at the end of the delay.
+            let _ = tokio::time::timeout(delay, wanted.notified()).await;
             let made = inner.find_or_make(&image).await;
-            inner.lock().remember(key, &made);
+            inner.lock().remember(key, &wanted, &made);
             made
         });
         let lost = |error| Arc::new(StorageError::failed("make a thumbnail", error));
         let making = async move { task.await.map_err(lost).and_then(|made| made) };
-        let making = making.boxed().shared();
+        let making = Making {
+            made: making.boxed().shared(),
+            is_wanted,
+        };
         memory.in_the_making.insert(key, making.clone());
         making
     }
@@ -267,7 +285,11 @@ impl Inner {
 }
 
 impl Memory {
-    fn remember(&mut self, key: Key, made: &MadeResult) {
+    fn remember(&mut self, key: Key, is_wanted: &Arc<Notify>, made: &MadeResult) {
+        let making = self.in_the_making.get(&key);
+        if making.is_none_or(|making| !Arc::ptr_eq(&making.is_wanted, is_wanted)) {
+            return; // removed meanwhile
+        }
         self.in_the_making.remove(&key);
         match made {
             Ok(Made::There) => {

@@ -41,5 +41,6 @@ mod paths;
 mod process;
 mod retries;
 mod service;
+mod thumbnails;
 mod upstream_faults;
 mod usage;

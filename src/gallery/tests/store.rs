@@ -93,9 +93,14 @@ impl MemoryStore {
 
     /// The same with metadata.
     pub fn add_with(&self, name: &str, metadata: &[(&str, &str)]) {
+        self.put_image(name, Bytes::from_static(b"x"), metadata);
+    }
+
+    /// The same with content.
+    pub fn put_image(&self, name: &str, bytes: Bytes, metadata: &[(&str, &str)]) {
         let metadata = metadata.iter();
         let blob = NewBlob {
-            content: Bytes::from_static(b"x").into(),
+            content: bytes.into(),
             content_type: "image/png".to_owned(),
             metadata: metadata
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -329,10 +334,13 @@ impl BlobStore for MemoryStore {
     }
 
     async fn look(&self, container: Container, name: &str) -> Result<BlobItem, StorageError> {
-        let mut world = self.begin(Step::Look)?;
-        let blob = world.blobs(container).get(name);
-        blob.map(|blob| blob.item(name))
-            .ok_or(StorageError::NotFound)
+        let item = {
+            let mut world = self.begin(Step::Look)?;
+            let blob = world.blobs(container).get(name);
+            blob.map(|blob| blob.item(name))
+        };
+        let item = self.answer(Step::Look, item).await;
+        item.ok_or(StorageError::NotFound)
     }
 
     async fn copy_image(
