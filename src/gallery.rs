@@ -285,3 +285,6 @@ impl From<found::Found> for StoredImage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

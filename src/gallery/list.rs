@@ -71,8 +71,8 @@ impl Gallery {
         limit: usize,
     ) -> Result<Merged, Arc<StorageError>> {
         // The store is asked for both at once.
-        let first = async { ours.next().await.map(drop) };
-        let ((), old) = tokio::try_join!(first, async { Ok(self.old.current().await) })?;
+        let (first, old) = tokio::join!(async { ours.next().await.map(drop) }, self.old.current());
+        first.inspect_err(|_| self.old.forget_failure())?;
         let is_old_known = old.is_some();
         let old = old.unwrap_or_default();
         let mut old_index = first_behind(&old, last_old.as_ref());
@@ -81,6 +81,10 @@ impl Gallery {
             let next_old = old.get(old_index);
             let takes_old = match (ours.next().await?, next_old) {
                 (Next::Enough, _) | (Next::End, None) => break,
+                (Next::Image(image), _) if stands_before(image, last_old.as_ref()) => {
+                    ours.take();
+                    continue;
+                }
                 (Next::End, Some(_)) => true,
                 (Next::Image(image), Some(old)) => old.millis() > image.created_millis,
                 (Next::Image(_), None) => false,
@@ -127,6 +131,12 @@ impl Gallery {
             size_bytes: found.size_bytes,
         })
     }
+}
+
+/// Whether an image of ours belongs before the old one that was given last: it came between two
+/// pages, as copies of old images do, and out of its place it would be told twice.
+fn stands_before(image: &Found, last_old: Option<&(u64, String)>) -> bool {
+    last_old.is_some_and(|(millis, _)| image.created_millis >= *millis)
 }
 
 /// The first old image behind the one that was given last.

@@ -117,6 +117,21 @@ impl OldImages {
         }
     }
 
+    /// Where the store has just failed as a whole, nothing is remembered of the first attempt's
+    /// failure: whoever asks next waits for another, and gets the old images with ours.
+    pub fn forget_failure(&self) {
+        let has_failed = self.0.known.send_if_modified(|known| {
+            let has_failed = matches!(known, Known::Failed);
+            if has_failed {
+                *known = Known::NotYet;
+            }
+            has_failed
+        });
+        if has_failed {
+            self.0.lock().next = None;
+        }
+    }
+
     /// Notes images that were met and may be missing in the index.
     pub fn note(&self, met: Vec<Found>) {
         let known = self.0.known.borrow().index();
@@ -179,14 +194,6 @@ impl Inner {
                 AFTER_FAILURE
             }
         };
-        // Whoever waits is let go; with the next attempt the old images come.
-        self.known.send_if_modified(|known| {
-            let waits = matches!(known, Known::NotYet);
-            if waits {
-                *known = Known::Failed;
-            }
-            waits
-        });
         let mut work = self.lock();
         if outcome.is_err() {
             work.changes.splice(0..0, changes);
@@ -197,6 +204,15 @@ impl Inner {
         if outcome.is_err() {
             work.next = Some(Instant::now() + wait);
         }
+        drop(work);
+        // Whoever waits is let go; with the next attempt the old images come.
+        self.known.send_if_modified(|known| {
+            let waits = matches!(known, Known::NotYet);
+            if waits {
+                *known = Known::Failed;
+            }
+            waits
+        });
     }
 
     /// Takes the stored index over, and where it is old or something has changed, writes it anew.
