@@ -8,8 +8,10 @@ mod walk;
 
 use super::found::Found;
 use crate::storage::{BlobStore, Container, NewBlob, PutMode, StorageError, StoredBlob};
+use futures_util::FutureExt;
 use std::{
     collections::HashSet,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -186,7 +188,10 @@ impl OldImages {
 impl Inner {
     async fn look_after(&self) {
         let changes = std::mem::take(&mut self.lock().changes);
-        let outcome = self.bring_up_to_date(&changes).await;
+        // A panic must not leave it running: nobody would ever look after the index again.
+        let outcome = AssertUnwindSafe(self.bring_up_to_date(&changes)).catch_unwind();
+        let lost = |_| Err(StorageError::failed("index old images", "it panicked"));
+        let outcome = outcome.await.unwrap_or_else(lost);
         let wait = match &outcome {
             Ok(()) => self.settings.looked_at_after,
             Err(error) => {
