@@ -134,9 +134,12 @@ impl OldImages {
         }
     }
 
-    /// Notes images that were met and may be missing in the index.
+    /// Notes images that were met and may be missing in the index. Where there is none yet the
+    /// first walk finds them, and until then each list would note them all again.
     pub fn note(&self, met: Vec<Found>) {
-        let known = self.0.known.borrow().index();
+        let Known::Index(known) = self.0.known.borrow().clone() else {
+            return;
+        };
         let has_room = known.has_room();
         let new = met
             .into_iter()

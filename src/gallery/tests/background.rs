@@ -46,3 +46,16 @@ async fn an_index_whose_building_panicked_is_built_by_the_next_who_asks() {
     // As behind every failure there is a pause first.
     until_listed(&gallery, &["old.png"]).await;
 }
+
+#[tokio::test]
+async fn strays_that_are_met_while_the_index_cannot_be_read_do_not_make_everybody_try() {
+    let store = Arc::new(MemoryStore::default());
+    store.add("gallery/stray.png");
+    store.fail(&[Step::StateRead]);
+    let gallery = gallery(&store);
+    for _ in 0..20 {
+        all(&gallery).await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.count(Step::StateRead), 1);
+}
