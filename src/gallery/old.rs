@@ -141,10 +141,19 @@ impl OldImages {
             return;
         };
         let has_room = known.has_room();
-        let new = met
-            .into_iter()
-            .filter(|image| has_room && !known.contains(image));
-        self.change(new.map(Change::Came).collect());
+        let new = met.into_iter();
+        let new = new.filter(|image| has_room && !known.contains(image));
+        let new: Vec<Found> = new.collect();
+        if new.is_empty() {
+            return;
+        }
+        // One that was written anew is there with an earlier time.
+        let paths: HashSet<&str> = new.iter().map(|image| image.path.as_str()).collect();
+        let before = known.iter().filter(|image| paths.contains(image.path()));
+        let went = before.map(|image| Change::Went(image.path().to_owned()));
+        let mut changes: Vec<Change> = went.collect();
+        changes.extend(new.into_iter().map(Change::Came));
+        self.change(changes);
     }
 
     /// Whether it is in the index, as far as this process knows.

@@ -1,7 +1,11 @@
 //! Work behind the answers: what is left of it when it breaks, and what it costs those who ask
 //! meanwhile.
 
-use super::{store::Step, worlds::our_path, *};
+use super::{
+    store::{Shape, Step},
+    worlds::our_path,
+    *,
+};
 
 fn gallery_with(store: &Arc<MemoryStore>, change: impl FnOnce(&mut OldImagesSettings)) -> Gallery {
     let mut settings = settings();
@@ -20,6 +24,10 @@ async fn until_listed(gallery: &Gallery, expected: &[&str]) {
         assert!(begin.elapsed() < Duration::from_secs(20), "{listed:?}");
         tokio::task::yield_now().await;
     }
+}
+
+fn at(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_700_000_000 + seconds).unwrap()
 }
 
 #[tokio::test]
@@ -58,4 +66,29 @@ async fn strays_that_are_met_while_the_index_cannot_be_read_do_not_make_everybod
         tokio::task::yield_now().await;
     }
     assert_eq!(store.count(Step::StateRead), 1);
+}
+
+#[tokio::test]
+async fn a_stray_that_was_written_anew_is_told_once() {
+    let store = Arc::new(MemoryStore::default());
+    store.add("gallery/stray.png");
+    let gallery = warm_gallery(&store).await;
+    until_listed(&gallery, &["gallery/stray.png"]).await;
+    store.write_anew("gallery/stray.png", at(5));
+    all(&gallery).await;
+    assert_eq!(all(&gallery).await, ["gallery/stray.png"]);
+}
+
+#[tokio::test]
+async fn an_old_image_that_was_written_anew_in_a_folder_that_cannot_be_listed_whole_is_told_once() {
+    let store = Arc::new(MemoryStore::default());
+    store.add("holiday/a.png");
+    warm_gallery(&store).await;
+    store.shape(&[Shape::Short(1)]);
+    store.break_name("holiday/b.png");
+    store.write_anew("holiday/a.png", at(5));
+    store.add("new.png");
+    store.write_anew("new.png", at(2));
+    let gallery = gallery_with(&store, |old| old.walked_after = Duration::ZERO);
+    until_listed(&gallery, &["holiday/a.png", "new.png"]).await;
 }
