@@ -239,15 +239,14 @@ impl Inner {
             let (mut index, mode, is_old) = match stored {
                 None => (None, PutMode::Create, true),
                 Some(blob) => {
-                    let is_old = blob.age >= self.settings.walked_after;
-                    (
-                        OldIndex::parse(&blob.bytes),
-                        PutMode::Replace(blob.etag),
-                        is_old,
-                    )
+                    let mut index = OldIndex::parse(&blob.bytes);
+                    let is_old = index.as_mut().is_none_or(|index| {
+                        index.walked_before = index.walked_before.saturating_add(blob.age);
+                        index.walked_before >= self.settings.walked_after
+                    });
+                    (index, PutMode::Replace(blob.etag), is_old)
                 }
             };
-            let is_old = is_old || index.is_none();
             if let Some(index) = &mut index {
                 changes.iter().for_each(|change| change.apply(index));
                 self.publish(index.clone());

@@ -92,3 +92,21 @@ async fn an_old_image_that_was_written_anew_in_a_folder_that_cannot_be_listed_wh
     let gallery = gallery_with(&store, |old| old.walked_after = Duration::ZERO);
     until_listed(&gallery, &["holiday/a.png", "new.png"]).await;
 }
+
+#[tokio::test]
+async fn an_index_that_changes_again_and_again_is_brought_up_to_date_all_the_same() {
+    let store = Arc::new(MemoryStore::default());
+    warm_gallery(&store).await;
+    store.add("new.png");
+    let gallery = gallery_with(&store, |old| old.walked_after = Duration::from_millis(200));
+    let begin = Instant::now();
+    for number in 0.. {
+        let writes = store.count(Step::StateWrite);
+        store.add(&format!("gallery/{number}.png"));
+        if all(&gallery).await.contains(&"new.png".to_owned()) {
+            return;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(5), "it never came");
+        until(|| store.count(Step::StateWrite) > writes).await;
+    }
+}
