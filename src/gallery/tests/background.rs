@@ -110,3 +110,21 @@ async fn an_index_that_changes_again_and_again_is_brought_up_to_date_all_the_sam
         until(|| store.count(Step::StateWrite) > writes).await;
     }
 }
+
+#[tokio::test]
+async fn a_page_that_fails_once_is_not_gone_around() {
+    let store = Arc::new(MemoryStore::default());
+    (0..10).for_each(|millis| store.add(&our_path(millis, "a")));
+    let gallery = warm_gallery(&store).await;
+    store.fail_once(Step::Page);
+    let before = store.count(Step::OtherList);
+    let mut page = list(&gallery, Some(2), None).await.unwrap();
+    let mut given = paths(&page);
+    while let Some(cursor) = &page.next_cursor {
+        page = list(&gallery, Some(2), Some(cursor)).await.unwrap();
+        given.extend(paths(&page));
+    }
+    assert_eq!(given.len(), 10);
+    // One, to see whether the store lists anything.
+    assert_eq!(store.count(Step::OtherList), before + 1);
+}
