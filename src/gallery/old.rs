@@ -76,6 +76,8 @@ struct Inner {
 #[derive(Debug, Clone)]
 enum Known {
     NotYet,
+    /// It takes longer than an answer waits.
+    Late,
     /// The first attempt failed; another follows.
     Failed,
     Index(Arc<OldIndex>),
@@ -106,30 +108,41 @@ impl OldImages {
         }))
     }
 
-    /// The index as this process knows it. Only the first who asks wait for it, and not for
+    /// The index as this process knows it. Only the first who ask wait for it, and not for
     /// long: where there is none yet, building it is a walk through the container. `None`: it is
     /// not known yet, and what is listed without it is not the whole.
     pub async fn current(&self) -> Option<Arc<OldIndex>> {
+        let waits = |known: &Known| matches!(known, Known::NotYet);
+        self.current_unless(waits).await
+    }
+
+    /// [`Self::current`] for whoever wants old images alone: each of them waits.
+    pub async fn awaited(&self) -> Option<Arc<OldIndex>> {
+        let waits = |known: &Known| matches!(known, Known::NotYet | Known::Late);
+        self.current_unless(waits).await
+    }
+
+    async fn current_unless(&self, waits: impl Fn(&Known) -> bool) -> Option<Arc<OldIndex>> {
         self.freshen();
         let mut known = self.0.known.subscribe();
-        let wait = known.wait_for(|known| !matches!(known, Known::NotYet));
-        match tokio::time::timeout(self.0.settings.longest_wait, wait).await {
-            Ok(Ok(known)) => Some(known.index()),
-            Ok(Err(_)) | Err(_) => None,
+        let wait = known.wait_for(|known| !waits(known));
+        let Ok(known) = tokio::time::timeout(self.0.settings.longest_wait, wait).await else {
+            let waits = |known: &Known| matches!(known, Known::NotYet);
+            self.0.replace_known(waits, Known::Late);
+            return None;
+        };
+        match &*known.ok()? {
+            Known::NotYet | Known::Late => None,
+            Known::Failed => Some(Arc::default()),
+            Known::Index(index) => Some(index.clone()),
         }
     }
 
     /// Where the store has just failed as a whole, nothing is remembered of the first attempt's
     /// failure: whoever asks next waits for another, and gets the old images with ours.
     pub fn forget_failure(&self) {
-        let has_failed = self.0.known.send_if_modified(|known| {
-            let has_failed = matches!(known, Known::Failed);
-            if has_failed {
-                *known = Known::NotYet;
-            }
-            has_failed
-        });
-        if has_failed {
+        let has_failed = |known: &Known| matches!(known, Known::Failed);
+        if self.0.replace_known(has_failed, Known::NotYet) {
             self.0.lock().next = None;
         }
     }
@@ -223,13 +236,19 @@ impl Inner {
         }
         drop(work);
         // Whoever waits is let go; with the next attempt the old images come.
+        let waits = |known: &Known| matches!(known, Known::NotYet | Known::Late);
+        self.replace_known(waits, Known::Failed);
+    }
+
+    /// Replaces what is known where it is such; whether it was.
+    fn replace_known(&self, is_now: impl Fn(&Known) -> bool, next: Known) -> bool {
         self.known.send_if_modified(|known| {
-            let waits = matches!(known, Known::NotYet);
-            if waits {
-                *known = Known::Failed;
+            let is_now = is_now(known);
+            if is_now {
+                *known = next;
             }
-            waits
-        });
+            is_now
+        })
     }
 
     /// Takes the stored index over, and where it is old or something has changed, writes it anew.
@@ -354,7 +373,7 @@ impl Known {
     fn index(&self) -> Arc<OldIndex> {
         match self {
             Self::Index(index) => index.clone(),
-            Self::NotYet | Self::Failed => Arc::default(),
+            Self::NotYet | Self::Late | Self::Failed => Arc::default(),
         }
     }
 }

@@ -145,6 +145,11 @@ impl<'a> Ours<'a> {
         Some(image)
     }
 
+    /// Whether there are none to come.
+    pub fn is_at_end(&self) -> bool {
+        self.place == Place::End
+    }
+
     /// Where the next reader goes on.
     pub fn into_place(self) -> Place {
         self.place

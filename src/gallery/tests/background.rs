@@ -128,3 +128,22 @@ async fn a_page_that_fails_once_is_not_gone_around() {
     // One, to see whether the store lists anything.
     assert_eq!(store.count(Step::OtherList), before + 1);
 }
+
+#[tokio::test]
+async fn only_the_first_who_ask_wait_for_an_index_that_takes_long() {
+    let store = Arc::new(MemoryStore::default());
+    store.add(&our_path(1, "a"));
+    store.hold(Step::OtherList);
+    let longest = Duration::from_millis(500);
+    let gallery = gallery_with(&store, |old| old.longest_wait = longest);
+    let waited = async |cursor: Option<&str>| {
+        let begin = Instant::now();
+        let page = list(&gallery, None, cursor).await.unwrap();
+        (begin.elapsed(), page.next_cursor)
+    };
+    let ((one, _), (other, cursor)) = tokio::join!(waited(None), waited(None));
+    assert!(one >= longest && other >= longest, "{one:?} {other:?}");
+    assert!(waited(None).await.0 < longest);
+    // Whoever has had all the rest waits: there is nothing else to give.
+    assert!(waited(cursor.as_deref()).await.0 >= longest);
+}
