@@ -147,3 +147,20 @@ async fn only_the_first_who_ask_wait_for_an_index_that_takes_long() {
     // Whoever has had all the rest waits: there is nothing else to give.
     assert!(waited(cursor.as_deref()).await.0 >= longest);
 }
+
+#[tokio::test]
+async fn what_lies_behind_the_last_key_is_not_read_for_a_page() {
+    let store = Arc::new(MemoryStore::default());
+    store.add(&our_path(1, "a"));
+    store.add("old_1600000000000.png");
+    (0..40).for_each(|number| store.add(&format!("gallery/holiday/{number}_1500000000000.png")));
+    let gallery = warm_gallery(&store).await;
+    store.shape(&[Shape::Short(2)]);
+    let before = store.count(Step::Page);
+    let page = list(&gallery, Some(2), None).await.unwrap();
+    assert_eq!(paths(&page)[1], "old_1600000000000.png");
+    assert!(store.count(Step::Page) <= before + 2);
+    let rest = list(&gallery, Some(50), page.next_cursor.as_deref()).await;
+    let rest = rest.unwrap();
+    assert_eq!((rest.images.len(), rest.next_cursor), (40, None));
+}
