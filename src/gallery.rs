@@ -209,13 +209,13 @@ impl Gallery {
         self.signed_url(&image.path, &self.read_terms(now), public_base_url)
     }
 
-    /// The encoded picture of a stored image.
+    /// The encoded picture of a stored image, as its maker gave it.
     ///
     /// # Errors
     /// [`StorageError`] when it is gone or the store fails.
     pub async fn read(&self, image: &StoredImage) -> Result<Bytes, StorageError> {
         let found = self.store.get(Container::Images, &image.path).await?;
-        Ok(found.bytes)
+        Ok(png_text::without_text(found.bytes))
     }
 
     /// A signature of the whole container (or account) as a query string without `?`.

@@ -128,11 +128,12 @@ impl Subject {
     }
 
     async fn knows_old_images(&self) -> Result<bool, Failure> {
+        // Asked for without old images too: whoever asks first has their index written.
+        let url = Asked::FirstPage.url(&self.service);
+        let page: Page = serde_json::from_slice(&self.caller.get(&url).await?)?;
         if self.world.generated.old == 0 {
             return Ok(true);
         }
-        let url = Asked::FirstPage.url(&self.service);
-        let page: Page = serde_json::from_slice(&self.caller.get(&url).await?)?;
         let mut old = page.image_urls.iter().map(Image::is_old);
         old.try_fold(false, |any, is_old| Ok(any || is_old?))
     }

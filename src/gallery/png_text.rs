@@ -28,6 +28,10 @@ const CONTENT_CREDENTIALS: &[u8] = b"caBX";
 /// is signed.
 const MOST_CHUNKS: usize = 1 << 16;
 
+/// The texts' keywords in their order, all registered
+/// (<https://www.w3.org/TR/png-3/#11keywords>).
+const KEYWORDS: [&str; 4] = ["Description", "Software", "Creation Time", "Comment"];
+
 /// A PNG with text chunks behind its header, as three pieces: the head and the rest share the
 /// picture's memory. A keyword has 1 to 79 printable Latin-1 characters and no needless space, or
 /// its text is left out; NUL, which a text cannot have, is left out of it.
@@ -44,6 +48,35 @@ pub(super) fn with_text<T: AsRef<str>>(picture: &Bytes, texts: &[(&str, T)]) -> 
     }
     let (head, rest) = (picture.slice(..HEAD_BYTES), picture.slice(HEAD_BYTES..));
     Some(vec![head, chunks.into(), rest])
+}
+
+/// The picture as its maker gave it: without the texts of [`texts_of`]. The memory is the same,
+/// unless somebody else holds it too.
+pub(super) fn without_text(picture: Bytes) -> Bytes {
+    match end_of_texts(&picture) {
+        Some(end) => {
+            let mut picture = Vec::from(picture);
+            picture.drain(HEAD_BYTES..end);
+            picture.into()
+        }
+        None => picture,
+    }
+}
+
+/// Where our texts end, which begin behind the head with the prompt and end with the facts.
+fn end_of_texts(picture: &[u8]) -> Option<usize> {
+    let (mut start, mut keywords) = (HEAD_BYTES, KEYWORDS.iter());
+    loop {
+        let (length, chunk) = picture.get(start..)?.split_first_chunk::<4>()?;
+        let keyword = keywords.next()?.as_bytes();
+        let text = chunk.strip_prefix(b"iTXt")?.strip_prefix(keyword)?;
+        text.starts_with(&[0]).then_some(())?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        start = start.checked_add(length)?.checked_add(FRAME_BYTES)?;
+        if keywords.len() == 0 {
+            return (start <= picture.len()).then_some(start);
+        }
+    }
 }
 
 fn has_head(picture: &[u8]) -> bool {
@@ -116,22 +149,23 @@ fn latin1_keyword(keyword: &str) -> Option<Vec<u8>> {
     bytes.filter(|bytes| (1..=79).contains(&bytes.len()) && is_tidy)
 }
 
-/// What goes into a picture, by registered keywords (<https://www.w3.org/TR/png-3/#11keywords>):
-/// the prompt whole, what made the picture and when, and the other facts as one JSON object.
+/// What goes into a picture, by [`KEYWORDS`]: the prompt whole, what made the picture and when, and the other facts as one JSON object.
 pub(super) fn texts_of(
     prompt: &Prompt,
     facts: &ImageFacts,
     created: OffsetDateTime,
 ) -> Vec<(&'static str, String)> {
     let software = concat!("visionary ", env!("CARGO_PKG_VERSION"));
-    let mut texts = vec![
-        ("Description", prompt.as_str().to_owned()),
-        ("Software", software.to_owned()),
+    // Times and texts can always be written.
+    let created = format_millis(created).unwrap_or_default();
+    let comment = serde_json::to_string(&Comment::of(facts)).unwrap_or_default();
+    let texts = [
+        prompt.as_str().to_owned(),
+        software.to_owned(),
+        created,
+        comment,
     ];
-    let comment = serde_json::to_string(&Comment::of(facts)).ok();
-    texts.extend(format_millis(created).map(|created| ("Creation Time", created)));
-    texts.extend(comment.map(|comment| ("Comment", comment)));
-    texts
+    KEYWORDS.into_iter().zip(texts).collect()
 }
 
 /// The facts, in the spelling of the service's answers; what is not known is left out.

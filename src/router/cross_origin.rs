@@ -26,9 +26,11 @@ pub(super) fn allow(router: Router, origins: &[String]) -> Router {
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
         .allow_headers([
             header::ACCEPT,
+            header::AUTHORIZATION,
             header::CONTENT_TYPE,
             header::HeaderName::from_static("idempotency-key"),
             header::HeaderName::from_static("prefer"),
+            header::HeaderName::from_static("x-api-key"),
             header::HeaderName::from_static("x-functions-key"),
         ])
         .expose_headers([

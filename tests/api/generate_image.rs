@@ -2,7 +2,7 @@
 
 use crate::{
     frontend,
-    service::{Service, open},
+    service::{Service, open, open_stored},
     upstream::{Answer, Upstream, picture},
 };
 use serde_json::{Value, json};
@@ -42,7 +42,9 @@ async fn json_is_answered_to_those_who_ask_for_it() {
     assert_eq!(body["message"], "Image uploaded successfully");
     let image = &body["imageList"][0];
     assert_eq!(image["contentType"], "image/png");
-    assert_eq!(image["sizeBytes"], picture::png(64, 48).len());
+    let stored = open_stored(image["url"].as_str().unwrap()).await;
+    assert_eq!(image["sizeBytes"], stored.body.len());
+    assert_eq!(picture::without_texts(&stored.body), picture::png(64, 48));
     assert!(image["name"].as_str().unwrap().starts_with("a red fox_"));
     assert!(image.get("b64_json").is_none());
     let object = &body["object"];

@@ -2,7 +2,7 @@
 
 use crate::{
     azurite, frontend,
-    service::{Answer, Service, client, open},
+    service::{Answer, Service, client, open, open_stored},
 };
 use serde_json::{Value, json};
 use std::fs::{File, FileTimes};
@@ -79,7 +79,7 @@ async fn images_come_newest_first_with_all_that_is_known() {
             created.ends_with(&format!(".{:03}Z", millis as u64 % 1000)),
             "{created}"
         );
-        let stored = open(image["url"].as_str().unwrap()).await;
+        let stored = open_stored(image["url"].as_str().unwrap()).await;
         assert_eq!(stored.status, 200);
         assert_eq!(stored.header("content-type"), "image/png");
         assert_eq!(stored.body.len(), image["sizeBytes"]);

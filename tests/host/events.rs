@@ -41,7 +41,8 @@ async fn a_proxied_stream_arrives_while_the_picture_is_in_the_making() {
         "the public host: {url}"
     );
     let opened = paid.client.get(url).send().await.unwrap();
-    assert_eq!(opened.bytes().await.unwrap(), picture::png(64, 64));
+    let opened = opened.bytes().await.unwrap();
+    assert_eq!(picture::without_texts(&opened), picture::png(64, 64));
     paid.stop().await;
 }
 

@@ -249,3 +249,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_picture_comes_back_as_its_maker_gave_it() {
+    let prompt = Prompt::parse("a cat").unwrap();
+    let texts = texts_of(
+        &prompt,
+        &ImageFacts::default(),
+        datetime!(2026-11-21 10:00 UTC),
+    );
+    for picture in [plain(), with_ancillary_chunks()] {
+        let stored = with_text(&picture, &texts).unwrap().concat();
+        assert!(stored.len() > picture.len() + 100);
+        assert_eq!(without_text(stored.clone().into()), picture);
+        // What is not ours, or not whole, stays.
+        assert_eq!(without_text(picture.clone()), picture);
+        let half = Bytes::from(stored[..HEAD_BYTES + 60].to_vec());
+        assert_eq!(without_text(half.clone()), half);
+        let other: Bytes = with_text(&picture, &TEXTS).unwrap().concat().into();
+        assert_eq!(without_text(other.clone()), other);
+    }
+}

@@ -14,6 +14,7 @@ use super::points::{Killed, KilledRequest, Point};
 use super::provider::{Provider, picture};
 use super::submission::{End, Submission, ended, names};
 use crate::host::harness::json_of;
+use crate::upstream::picture::without_texts;
 
 /// How far an operation had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -279,7 +280,7 @@ impl Gallery {
 async fn fetch(life: &Life, url: &str) -> Bytes {
     let response = life.client.get(url).send().await.unwrap();
     assert_eq!(response.status(), 200, "{url}");
-    response.bytes().await.unwrap()
+    without_texts(&response.bytes().await.unwrap())
 }
 
 /// The addresses of a result open its images.

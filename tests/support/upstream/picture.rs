@@ -29,6 +29,21 @@ pub fn padded_png(width: u32, height: u32, size_bytes: usize) -> Bytes {
     }
 }
 
+/// A stored picture as its maker gave it: without the texts that the gallery puts behind a PNG's
+/// header. All other bytes stay.
+pub fn without_texts(stored: &[u8]) -> Bytes {
+    const HEADER_END: usize = 33; // signature and IHDR
+    if content_type(stored) != "image/png" || stored.len() < HEADER_END {
+        return Bytes::copy_from_slice(stored);
+    }
+    let (header, mut rest) = stored.split_at(HEADER_END);
+    while rest.get(4..8) == Some(b"iTXt") {
+        let data_bytes = u32::from_be_bytes(rest[..4].try_into().unwrap());
+        rest = &rest[CHUNK_OVERHEAD_BYTES + data_bytes as usize..];
+    }
+    [header, rest].concat().into()
+}
+
 /// The content type that the first bytes stand for; `application/octet-stream` for others.
 pub fn content_type(bytes: &[u8]) -> &'static str {
     match bytes {
