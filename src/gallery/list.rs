@@ -71,7 +71,14 @@ impl Gallery {
         limit: usize,
     ) -> Result<Merged, Arc<StorageError>> {
         // The store is asked for both at once.
-        let (first, old) = tokio::join!(async { ours.next().await.map(drop) }, self.old.current());
+        let is_rest_old = ours.is_at_end();
+        let old = async {
+            match is_rest_old {
+                true => self.old.awaited().await,
+                false => self.old.current().await,
+            }
+        };
+        let (first, old) = tokio::join!(async { ours.next().await.map(drop) }, old);
         first.inspect_err(|_| self.old.forget_failure())?;
         let is_old_known = old.is_some();
         let old = old.unwrap_or_default();

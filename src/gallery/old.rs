@@ -8,8 +8,10 @@ mod walk;
 
 use super::found::Found;
 use crate::storage::{BlobStore, Container, NewBlob, PutMode, StorageError, StoredBlob};
+use futures_util::FutureExt;
 use std::{
     collections::HashSet,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -74,6 +76,8 @@ struct Inner {
 #[derive(Debug, Clone)]
 enum Known {
     NotYet,
+    /// It takes longer than an answer waits.
+    Late,
     /// The first attempt failed; another follows.
     Failed,
     Index(Arc<OldIndex>),
@@ -104,42 +108,65 @@ impl OldImages {
         }))
     }
 
-    /// The index as this process knows it. Only the first who asks wait for it, and not for
+    /// The index as this process knows it. Only the first who ask wait for it, and not for
     /// long: where there is none yet, building it is a walk through the container. `None`: it is
     /// not known yet, and what is listed without it is not the whole.
     pub async fn current(&self) -> Option<Arc<OldIndex>> {
+        let waits = |known: &Known| matches!(known, Known::NotYet);
+        self.current_unless(waits).await
+    }
+
+    /// [`Self::current`] for whoever wants old images alone: each of them waits.
+    pub async fn awaited(&self) -> Option<Arc<OldIndex>> {
+        let waits = |known: &Known| matches!(known, Known::NotYet | Known::Late);
+        self.current_unless(waits).await
+    }
+
+    async fn current_unless(&self, waits: impl Fn(&Known) -> bool) -> Option<Arc<OldIndex>> {
         self.freshen();
         let mut known = self.0.known.subscribe();
-        let wait = known.wait_for(|known| !matches!(known, Known::NotYet));
-        match tokio::time::timeout(self.0.settings.longest_wait, wait).await {
-            Ok(Ok(known)) => Some(known.index()),
-            Ok(Err(_)) | Err(_) => None,
+        let wait = known.wait_for(|known| !waits(known));
+        let Ok(known) = tokio::time::timeout(self.0.settings.longest_wait, wait).await else {
+            let waits = |known: &Known| matches!(known, Known::NotYet);
+            self.0.replace_known(waits, Known::Late);
+            return None;
+        };
+        match &*known.ok()? {
+            Known::NotYet | Known::Late => None,
+            Known::Failed => Some(Arc::default()),
+            Known::Index(index) => Some(index.clone()),
         }
     }
 
     /// Where the store has just failed as a whole, nothing is remembered of the first attempt's
     /// failure: whoever asks next waits for another, and gets the old images with ours.
     pub fn forget_failure(&self) {
-        let has_failed = self.0.known.send_if_modified(|known| {
-            let has_failed = matches!(known, Known::Failed);
-            if has_failed {
-                *known = Known::NotYet;
-            }
-            has_failed
-        });
-        if has_failed {
+        let has_failed = |known: &Known| matches!(known, Known::Failed);
+        if self.0.replace_known(has_failed, Known::NotYet) {
             self.0.lock().next = None;
         }
     }
 
-    /// Notes images that were met and may be missing in the index.
+    /// Notes images that were met and may be missing in the index. Where there is none yet the
+    /// first walk finds them, and until then each list would note them all again.
     pub fn note(&self, met: Vec<Found>) {
-        let known = self.0.known.borrow().index();
+        let Known::Index(known) = self.0.known.borrow().clone() else {
+            return;
+        };
         let has_room = known.has_room();
-        let new = met
-            .into_iter()
-            .filter(|image| has_room && !known.contains(image));
-        self.change(new.map(Change::Came).collect());
+        let new = met.into_iter();
+        let new = new.filter(|image| has_room && !known.contains(image));
+        let new: Vec<Found> = new.collect();
+        if new.is_empty() {
+            return;
+        }
+        // One that was written anew is there with an earlier time.
+        let paths: HashSet<&str> = new.iter().map(|image| image.path.as_str()).collect();
+        let before = known.iter().filter(|image| paths.contains(image.path()));
+        let went = before.map(|image| Change::Went(image.path().to_owned()));
+        let mut changes: Vec<Change> = went.collect();
+        changes.extend(new.into_iter().map(Change::Came));
+        self.change(changes);
     }
 
     /// Whether it is in the index, as far as this process knows.
@@ -186,7 +213,10 @@ impl OldImages {
 impl Inner {
     async fn look_after(&self) {
         let changes = std::mem::take(&mut self.lock().changes);
-        let outcome = self.bring_up_to_date(&changes).await;
+        // A panic must not leave it running: nobody would ever look after the index again.
+        let outcome = AssertUnwindSafe(self.bring_up_to_date(&changes)).catch_unwind();
+        let lost = |_| Err(StorageError::failed("index old images", "it panicked"));
+        let outcome = outcome.await.unwrap_or_else(lost);
         let wait = match &outcome {
             Ok(()) => self.settings.looked_at_after,
             Err(error) => {
@@ -206,13 +236,19 @@ impl Inner {
         }
         drop(work);
         // Whoever waits is let go; with the next attempt the old images come.
+        let waits = |known: &Known| matches!(known, Known::NotYet | Known::Late);
+        self.replace_known(waits, Known::Failed);
+    }
+
+    /// Replaces what is known where it is such; whether it was.
+    fn replace_known(&self, is_now: impl Fn(&Known) -> bool, next: Known) -> bool {
         self.known.send_if_modified(|known| {
-            let waits = matches!(known, Known::NotYet);
-            if waits {
-                *known = Known::Failed;
+            let is_now = is_now(known);
+            if is_now {
+                *known = next;
             }
-            waits
-        });
+            is_now
+        })
     }
 
     /// Takes the stored index over, and where it is old or something has changed, writes it anew.
@@ -222,15 +258,14 @@ impl Inner {
             let (mut index, mode, is_old) = match stored {
                 None => (None, PutMode::Create, true),
                 Some(blob) => {
-                    let is_old = blob.age >= self.settings.walked_after;
-                    (
-                        OldIndex::parse(&blob.bytes),
-                        PutMode::Replace(blob.etag),
-                        is_old,
-                    )
+                    let mut index = OldIndex::parse(&blob.bytes);
+                    let is_old = index.as_mut().is_none_or(|index| {
+                        index.walked_before = index.walked_before.saturating_add(blob.age);
+                        index.walked_before >= self.settings.walked_after
+                    });
+                    (index, PutMode::Replace(blob.etag), is_old)
                 }
             };
-            let is_old = is_old || index.is_none();
             if let Some(index) = &mut index {
                 changes.iter().for_each(|change| change.apply(index));
                 self.publish(index.clone());
@@ -338,7 +373,7 @@ impl Known {
     fn index(&self) -> Arc<OldIndex> {
         match self {
             Self::Index(index) => index.clone(),
-            Self::NotYet | Self::Failed => Arc::default(),
+            Self::NotYet | Self::Late | Self::Failed => Arc::default(),
         }
     }
 }

@@ -145,6 +145,11 @@ impl<'a> Ours<'a> {
         Some(image)
     }
 
+    /// Whether there are none to come.
+    pub fn is_at_end(&self) -> bool {
+        self.place == Place::End
+    }
+
     /// Where the next reader goes on.
     pub fn into_place(self) -> Place {
         self.place
@@ -186,9 +191,9 @@ impl<'a> Ours<'a> {
             }
             Place::Page { marker, size, .. } => {
                 let (marker, size) = (marker.clone(), size.unwrap_or(self.size));
-                match self.pages.get(PageKey { marker, size }).await {
-                    Ok(page) => (page, size),
-                    Err(error) => return self.go_around(error).await,
+                match self.page(PageKey { marker, size }).await? {
+                    Some(page) => (page, size),
+                    None => return Ok(()), // by keys, then
                 }
             }
         };
@@ -203,17 +208,25 @@ impl<'a> Ours<'a> {
         Ok(())
     }
 
-    /// A page that cannot be listed may hold one name that cannot. Where the store lists nothing
-    /// at all, it is the store that fails.
-    async fn go_around(&mut self, error: Arc<StorageError>) -> Result<(), Arc<StorageError>> {
+    /// One page. One that cannot be listed may hold a name that cannot: then its images are found
+    /// by their keys (`None`). Where the store lists nothing at all, it is the store that fails.
+    async fn page(&mut self, key: PageKey) -> Result<Option<Arc<Page>>, Arc<StorageError>> {
+        let error = match self.pages.get(key.clone()).await {
+            Ok(page) => return Ok(Some(page)),
+            Err(error) => error,
+        };
         let may_be_a_name = matches!(*error, StorageError::Failed { .. });
         if !may_be_a_name || !by_keys::lists_anything(self.store).await {
             return Err(error);
         }
+        // What has passed by now would cost many calls by keys, here and for each page behind.
+        if let Ok(page) = self.pages.get(key).await {
+            return Ok(Some(page));
+        }
         tracing::debug!(%error, "a page of the gallery is read by its keys");
         let after = self.place.last().map(str::to_owned);
         self.place = Place::Keys { after };
-        Ok(())
+        Ok(None)
     }
 }
 

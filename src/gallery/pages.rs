@@ -15,6 +15,9 @@ use tokio::time::Instant;
 /// All pages that are kept have asked for no more images than this: some 10 MiB.
 const MOST_KEPT: u32 = 12_000;
 
+/// Behind every key, since `:` follows the digits. Only strays follow, maybe very many.
+const BEHIND_OURS: &str = "gallery/:";
+
 /// One page of the store's list of `gallery/`, in the store's order.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -22,7 +25,7 @@ pub(super) struct Page {
     pub found: Vec<Found>,
     /// What lies below `gallery/` without being one of ours.
     pub strays: Vec<Found>,
-    /// Present while there is more.
+    /// Present while there may be more of ours.
     pub next_marker: Option<String>,
 }
 
@@ -108,6 +111,8 @@ async fn read(store: Arc<dyn BlobStore>, key: PageKey) -> PageResult {
         ..ListQuery::default()
     };
     let page = store.list(Container::Images, &query).await?;
+    let last = page.items.last().map(|blob| blob.name.as_str());
+    let is_behind_ours = last.is_some_and(|last| last > BEHIND_OURS);
     let images = page.items.into_iter().filter(found::is_image);
     let (found, strays) = images
         .map(Found::from_blob)
@@ -115,6 +120,6 @@ async fn read(store: Arc<dyn BlobStore>, key: PageKey) -> PageResult {
     Ok(Arc::new(Page {
         found,
         strays,
-        next_marker: page.next_marker,
+        next_marker: page.next_marker.filter(|_| !is_behind_ours),
     }))
 }

@@ -4,6 +4,7 @@
 mod store;
 mod worlds;
 
+mod background;
 mod broken_names;
 mod changes;
 mod old_index;

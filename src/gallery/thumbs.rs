@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
     fmt::Write,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -35,6 +36,8 @@ const MOST_KNOWN: usize = 50_000;
 
 /// So many pictures are known not to be thumbnailed.
 const MOST_UNUSABLE: usize = 1000;
+
+const STEP: &str = "make a thumbnail";
 
 /// How thumbnails are made.
 #[derive(Debug, Clone, Copy)]
@@ -204,11 +207,14 @@ impl Thumbs {
         let task = tokio::spawn(async move {
             // Over when somebody wants it, or at the end of the delay.
             let _ = tokio::time::timeout(delay, wanted.notified()).await;
-            let made = inner.find_or_make(&image).await;
+            // A panic must not keep the place: nobody would ever make it then.
+            let made = AssertUnwindSafe(inner.find_or_make(&image)).catch_unwind();
+            let lost = |_| Err(StorageError::failed(STEP, "it panicked").into());
+            let made = made.await.unwrap_or_else(lost);
             inner.lock().remember(key, &wanted, &made);
             made
         });
-        let lost = |error| Arc::new(StorageError::failed("make a thumbnail", error));
+        let lost = |error| Arc::new(StorageError::failed(STEP, error));
         let making = async move { task.await.map_err(lost).and_then(|made| made) };
         let making = Making {
             made: making.boxed().shared(),

@@ -3,7 +3,7 @@
 
 use crate::gallery::found::{Found, Position, prompt_in_name};
 use serde::{Deserialize, Serialize};
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 /// More than these, the newest, are not listed: they take some 20 MiB, and `visionary migrate`
 /// moves them to where their number does not matter.
@@ -18,6 +18,9 @@ pub(in crate::gallery) struct OldIndex {
     images: Vec<OldImage>,
     /// How often the container was walked for it.
     pub(super) walks: u64,
+    /// How long before its last write the last walk was, by the store's clock: a write for a
+    /// change alone makes the index no fresher.
+    pub(super) walked_before: Duration,
 }
 
 /// One old image. The fields stand in the stored form by their order.
@@ -44,6 +47,7 @@ struct Facts {
 struct StoredRef<'a> {
     form: u32,
     walks: u64,
+    walked_before_millis: u64,
     images: &'a [OldImage],
 }
 
@@ -51,6 +55,7 @@ struct StoredRef<'a> {
 struct Stored {
     form: u32,
     walks: u64,
+    walked_before_millis: u64,
     images: Vec<OldImage>,
 }
 
@@ -61,7 +66,11 @@ impl OldIndex {
         images.sort_unstable_by(|one, other| one.position().cmp(&other.position()));
         images.dedup_by(|one, other| one.0 == other.0);
         images.truncate(MOST_IMAGES);
-        Self { images, walks }
+        Self {
+            images,
+            walks,
+            walked_before: Duration::ZERO,
+        }
     }
 
     /// As it is stored.
@@ -69,6 +78,7 @@ impl OldIndex {
         let stored = StoredRef {
             form: FORM,
             walks: self.walks,
+            walked_before_millis: u64::try_from(self.walked_before.as_millis()).unwrap_or(u64::MAX),
             images: &self.images,
         };
         // Texts and numbers always become JSON.
@@ -83,6 +93,7 @@ impl OldIndex {
         (stored.form == FORM && in_order && images.len() <= MOST_IMAGES).then_some(Self {
             images,
             walks: stored.walks,
+            walked_before: Duration::from_millis(stored.walked_before_millis),
         })
     }
 
@@ -213,7 +224,8 @@ mod tests {
             found("a cat_1680000000000.png", 1_680_000_000_000, None),
             found("holiday/b.png", 1_690_000_000_000, Some("m")),
         ];
-        let index = OldIndex::new(images.clone(), 5);
+        let mut index = OldIndex::new(images.clone(), 5);
+        index.walked_before = Duration::from_millis(70);
         let json = index.to_json();
         assert!(json.len() < 250, "{}", String::from_utf8_lossy(&json));
         let read = OldIndex::parse(&json).unwrap();
@@ -228,9 +240,9 @@ mod tests {
             "",
             "{}",
             "[]",
-            r#"{"form":0,"walks":0,"images":[]}"#,
-            r#"{"form":1,"walks":0,"images":[["a",1,1,"t",null],["b",2,1,"t",null]]}"#,
-            r#"{"form":1,"walks":0,"images":[["a",-1,1,"t",null]]}"#,
+            r#"{"form":0,"walks":0,"walked_before_millis":0,"images":[]}"#,
+            r#"{"form":1,"walks":0,"walked_before_millis":0,"images":[["a",1,1,"t",null],["b",2,1,"t",null]]}"#,
+            r#"{"form":1,"walks":0,"walked_before_millis":0,"images":[["a",-1,1,"t",null]]}"#,
         ] {
             assert_eq!(OldIndex::parse(garbage.as_bytes()), None, "{garbage}");
         }

@@ -6,6 +6,7 @@ use crate::{
     gallery::found::{self, Found, OURS, THUMBNAILS, sort_newest_first},
     storage::{BlobStore, Container, ListDepth, ListQuery, StorageError},
 };
+use std::collections::HashSet;
 
 /// What a walk found, and what it could not see.
 #[derive(Debug, Default)]
@@ -122,11 +123,16 @@ impl Walked {
     /// Adds what an earlier index had of the prefixes that this walk could not see.
     pub fn fill_up_from(&mut self, before: &OldIndex, part: Part) {
         let failed = std::mem::take(&mut self.failed);
+        if failed.is_empty() {
+            return;
+        }
         // Without the list of folders none of them was walked: they begin with its prefix.
         let is_missed = |path: &str| failed.iter().any(|prefix| path.starts_with(prefix));
-        let missed = before
-            .iter()
-            .filter(|image| part.has(image.path()) && is_missed(image.path()));
-        self.found.extend(missed.map(|image| image.to_found()));
+        // What was seen before the list failed may have been written anew since.
+        let seen: HashSet<&str> = self.found.iter().map(|it| it.path.as_str()).collect();
+        let is_missed = |path: &str| part.has(path) && is_missed(path) && !seen.contains(path);
+        let missed = before.iter().filter(|image| is_missed(image.path()));
+        let missed: Vec<Found> = missed.map(|image| image.to_found()).collect();
+        self.found.extend(missed);
     }
 }

@@ -67,6 +67,9 @@ struct World {
     broken: BTreeSet<String>,
     shapes: Vec<Shape>,
     failing: Vec<Step>,
+    /// Fails at its next call only.
+    fails_once: Vec<Step>,
+    panicking: Vec<Step>,
     calls: Vec<Step>,
 }
 
@@ -153,6 +156,21 @@ impl MemoryStore {
         self.lock().failing = steps.to_vec();
     }
 
+    /// The next call of this kind fails.
+    pub fn fail_once(&self, step: Step) {
+        self.lock().fails_once.push(step);
+    }
+
+    /// Calls of these kinds panic from now on; no others do.
+    pub fn panic_at(&self, steps: &[Step]) {
+        self.lock().panicking = steps.to_vec();
+    }
+
+    /// Somebody else writes an image anew.
+    pub fn write_anew(&self, name: &str, last_modified: OffsetDateTime) {
+        self.lock().images.get_mut(name).unwrap().last_modified = last_modified;
+    }
+
     /// Every call fails from now on.
     pub fn fail_all(&self) {
         self.fail(&[
@@ -187,7 +205,13 @@ impl MemoryStore {
     fn begin(&self, step: Step) -> Result<MutexGuard<'_, World>, StorageError> {
         let mut world = self.lock();
         world.calls.push(step);
-        match world.failing.contains(&step) {
+        if world.panicking.contains(&step) {
+            drop(world);
+            panic!("it was told to panic");
+        }
+        let once = world.fails_once.iter().position(|it| *it == step);
+        let fails_once = once.map(|index| world.fails_once.remove(index)).is_some();
+        match fails_once || world.failing.contains(&step) {
             true => Err(StorageError::failed("do anything", "it was told to fail")),
             false => Ok(world),
         }
