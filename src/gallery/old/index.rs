@@ -10,12 +10,15 @@ use std::cmp::Reverse;
 pub(super) const MOST_IMAGES: usize = 100_000;
 
 /// Another form of the index is dropped and built anew.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// Old images, newest first.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::gallery) struct OldIndex {
     images: Vec<OldImage>,
+    /// Paths below `gallery/`, in their order, of images that are not listed: they have a copy.
+    /// Lists meet them again and again.
+    hidden: Vec<Box<str>>,
     /// When `gallery/` was last searched for what is not ours, in seconds since 1970.
     pub(super) strays_searched_at: i64,
 }
@@ -44,6 +47,7 @@ struct Facts {
 struct StoredRef<'a> {
     form: u32,
     strays_searched_at: i64,
+    hidden: &'a [Box<str>],
     images: &'a [OldImage],
 }
 
@@ -51,18 +55,22 @@ struct StoredRef<'a> {
 struct Stored {
     form: u32,
     strays_searched_at: i64,
+    hidden: Vec<Box<str>>,
     images: Vec<OldImage>,
 }
 
 impl OldIndex {
-    /// Of many images the newest.
-    pub fn new(found: Vec<Found>, strays_searched_at: i64) -> Self {
+    /// Of many images the newest, without those that are hidden.
+    pub fn new(found: Vec<Found>, hidden: Vec<String>, strays_searched_at: i64) -> Self {
+        let mut hidden: Vec<Box<str>> = hidden.into_iter().map(Into::into).collect();
+        hidden.sort_unstable();
         let mut images: Vec<OldImage> = found.into_iter().map(OldImage::from).collect();
         images.sort_unstable_by(|one, other| one.position().cmp(&other.position()));
         images.dedup_by(|one, other| one.0 == other.0);
         images.truncate(MOST_IMAGES);
         Self {
             images,
+            hidden,
             strays_searched_at,
         }
     }
@@ -72,6 +80,7 @@ impl OldIndex {
         let stored = StoredRef {
             form: FORM,
             strays_searched_at: self.strays_searched_at,
+            hidden: &self.hidden,
             images: &self.images,
         };
         // Texts and numbers always become JSON.
@@ -81,10 +90,12 @@ impl OldIndex {
     /// Reads what [`Self::to_json`] wrote; `None` for all else, an index that is out of order too.
     pub fn parse(json: &[u8]) -> Option<Self> {
         let stored: Stored = serde_json::from_slice(json).ok()?;
-        let images = stored.images;
-        let in_order = images.is_sorted_by(|one, other| one.position() < other.position());
+        let (images, hidden) = (stored.images, stored.hidden);
+        let in_order = images.is_sorted_by(|one, other| one.position() < other.position())
+            && hidden.is_sorted();
         (stored.form == FORM && in_order && images.len() <= MOST_IMAGES).then_some(Self {
             images,
+            hidden,
             strays_searched_at: stored.strays_searched_at,
         })
     }
@@ -97,6 +108,17 @@ impl OldIndex {
     /// All images, newest first.
     pub fn iter(&self) -> impl Iterator<Item = &OldImage> {
         self.images.iter()
+    }
+
+    /// Paths of images that are not listed.
+    pub(super) fn hidden(&self) -> impl Iterator<Item = &str> {
+        self.hidden.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether an image is not to be listed.
+    pub fn hides(&self, path: &str) -> bool {
+        let found = self.hidden.binary_search_by(|it| it.as_ref().cmp(path));
+        found.is_ok()
     }
 
     /// How many images stand up to the one that was given last.
@@ -115,8 +137,11 @@ impl OldIndex {
         found.is_ok()
     }
 
-    /// Puts an image in its place.
+    /// Puts an image in its place, unless it is hidden.
     pub fn insert(&mut self, found: Found) {
+        if self.hides(&found.path) {
+            return;
+        }
         let position = found.position();
         let place = self
             .images
@@ -211,7 +236,7 @@ mod tests {
             found("a cat_1680000000000.png", 1_680_000_000_000, None),
             found("holiday/b.png", 1_690_000_000_000, Some("m")),
         ];
-        let index = OldIndex::new(images.clone(), 5);
+        let index = OldIndex::new(images.clone(), vec!["gallery/x.png".to_owned()], 5);
         let json = index.to_json();
         assert!(json.len() < 250, "{}", String::from_utf8_lossy(&json));
         let read = OldIndex::parse(&json).unwrap();
@@ -226,9 +251,10 @@ mod tests {
             "",
             "{}",
             "[]",
-            r#"{"form":0,"strays_searched_at":0,"images":[]}"#,
-            r#"{"form":1,"strays_searched_at":0,"images":[["a",1,1,"t",null],["b",2,1,"t",null]]}"#,
-            r#"{"form":1,"strays_searched_at":0,"images":[["a",-1,1,"t",null]]}"#,
+            r#"{"form":1,"strays_searched_at":0,"hidden":[],"images":[]}"#,
+            r#"{"form":2,"strays_searched_at":0,"hidden":["b","a"],"images":[]}"#,
+            r#"{"form":2,"strays_searched_at":0,"hidden":[],"images":[["a",1,1,"t",null],["b",2,1,"t",null]]}"#,
+            r#"{"form":2,"strays_searched_at":0,"hidden":[],"images":[["a",-1,1,"t",null]]}"#,
         ] {
             assert_eq!(OldIndex::parse(garbage.as_bytes()), None, "{garbage}");
         }
@@ -236,9 +262,15 @@ mod tests {
 
     #[test]
     fn images_come_and_go_in_their_place() {
-        let mut index = OldIndex::new(vec![found("a", 1, None), found("c", 3, None)], 0);
-        index.insert(found("b", 2, None));
-        index.insert(found("b", 2, None));
+        let mut index = OldIndex::new(
+            vec![found("a", 1, None), found("c", 3, None)],
+            vec!["z".to_owned(), "y".to_owned()],
+            0,
+        );
+        for path in ["b", "b", "y"] {
+            index.insert(found(path, 2, None));
+        }
+        assert!(index.hides("y") && !index.hides("b"));
         let paths = |index: &OldIndex| -> Vec<String> {
             index.iter().map(|it| it.path().to_owned()).collect()
         };
