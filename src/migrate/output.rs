@@ -72,7 +72,7 @@ impl Output {
 
     /// The last line on standard output.
     pub fn sum_up(&self, counts: &MigrationCounts, store: &str) {
-        self.print(&format!("{store}: {}", self.summary(counts)));
+        self.print(&format!("{store}: {}", summary(self.mode, counts)));
     }
 
     fn print(&self, line: &str) {
@@ -92,39 +92,48 @@ impl Output {
             return;
         }
         *shown = Instant::now();
-        let minutes = self.started.elapsed().as_secs() / 60;
-        let line = format!("{}, {minutes} min", self.summary(counts));
+        let seconds = self.started.elapsed().as_secs();
+        let MigrationCounts { copied, left, .. } = counts;
+        let MigrationCounts {
+            failed, deleted, ..
+        } = counts;
+        let (there, megabytes) = (counts.there_already, counts.copied_bytes / 1_000_000);
+        // It has to fit into one line of a terminal.
+        let line = format!(
+            "copied {copied} ({megabytes} MB), there {there}, left {left}, failed {failed}, \
+             deleted {deleted}, {seconds} s"
+        );
         match self.is_terminal {
             true => drop(write!(io::stderr(), "{CLEAR_LINE}{line}")),
             false => self.say(&line),
         }
     }
+}
 
-    fn summary(&self, counts: &MigrationCounts) -> String {
-        let would = match self.mode {
-            MigrationMode::Copy => "",
-            MigrationMode::DryRun => "to be ",
-        };
-        let MigrationCounts {
-            copied,
-            copied_bytes,
-            there_already,
-            left,
-            failed,
-            deleted,
-        } = counts;
-        format!(
-            "{would}copied {copied} ({copied_bytes} bytes), there already {there_already}, \
-             left {left}, failed {failed}, {would}deleted {deleted}"
-        )
-    }
+fn summary(mode: MigrationMode, counts: &MigrationCounts) -> String {
+    let would = match mode {
+        MigrationMode::Copy => "",
+        MigrationMode::DryRun => "to be ",
+    };
+    let MigrationCounts {
+        copied,
+        copied_bytes,
+        there_already,
+        left,
+        failed,
+        deleted,
+    } = counts;
+    format!(
+        "{would}copied {copied} ({copied_bytes} bytes), there already {there_already}, \
+         left {left}, failed {failed}, {would}deleted {deleted}"
+    )
 }
 
 fn left(reason: LeftReason) -> &'static str {
     match reason {
         LeftReason::NoPicture => "it is no PNG, JPEG or WebP, or empty",
         LeftReason::TooLarge => "the store does not copy so large a blob",
-        LeftReason::UnusableName => "the store cannot be asked for such a name",
+        LeftReason::UnusableName => "the store does not copy from so long or odd a name",
         LeftReason::CopyRemoved => "it was copied before, and its copy was removed",
         LeftReason::Gone => "it was deleted meanwhile",
     }

@@ -29,6 +29,7 @@ mod get_chatgpt_suggestion;
 mod get_images;
 mod health;
 mod hostile_prompts;
+mod migrate;
 mod one_process;
 mod operations;
 mod option_rules;

@@ -28,7 +28,7 @@ pub enum LeftReason {
     NoPicture,
     /// The store does not copy so large a blob by itself.
     TooLarge,
-    /// The store has no request for such a name.
+    /// The store has no request to copy from such a name.
     UnusableName,
     /// It was copied before, and somebody has removed the copy.
     CopyRemoved,
