@@ -176,8 +176,8 @@ mod tests {
                 "a.b/What? 100%_1680000000000.png",
                 "gallery/8319999999999/What 100_1680000000000.png",
             ),
-            ("logo.png", "gallery/8320000399992/logo_1679999600007.png"),
-            ("..png", "gallery/8320000399992/image_1679999600007.png"),
+            ("logo.png", "gallery/8319999999992/logo_1680000000007.png"),
+            ("..png", "gallery/8319999999992/image_1680000000007.png"),
         ] {
             let source = Source::new(blob(name, "", 1)).unwrap();
             assert_eq!(source.target(0), target);
