@@ -14,7 +14,7 @@ use crate::{
     openai::OpenAiClient,
     operations::Operations,
     storage::{
-        BlobStore,
+        BlobStore, StorageError,
         azure::AzureStore,
         directory::{DirectorySettings, DirectoryStore},
     },
@@ -157,6 +157,38 @@ impl App {
     }
 }
 
+/// What somebody wants with a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To look at it: not even a folder is made.
+    Look,
+    /// To write into it.
+    Write,
+}
+
+/// The gallery alone, for a command beside the service.
+///
+/// # Errors
+/// [`StartError`] as for the service, and where there is no folder yet.
+pub fn open_gallery(config: &ServiceConfig, access: Access) -> Result<Gallery, StartError> {
+    let http = http_client().build().map_err(StartError::HttpClient)?;
+    let store: Arc<dyn BlobStore> = match &config.storage {
+        StorageConfig::Azure(_) => open_store(&config.storage, &http)?.0,
+        StorageConfig::Directory(settings) => {
+            // A folder that is not there is a mistake, which making it would hide.
+            let looking = open_folder(settings, DirectoryStore::open_to_look)?;
+            match access {
+                Access::Look => Arc::new(looking),
+                Access::Write => {
+                    drop(looking);
+                    Arc::new(open_folder(settings, DirectoryStore::open)?)
+                }
+            }
+        }
+    };
+    Ok(Gallery::new(store, config.gallery.clone()))
+}
+
 /// What everything that goes out has in common. Certificate roots are built in: reading the
 /// machine's own takes longer than the rest of the start, and bare containers have none.
 fn http_client() -> reqwest::ClientBuilder {
@@ -184,14 +216,17 @@ fn open_store(config: &StorageConfig, http: &reqwest::Client) -> Result<Store, S
             Ok((Arc::new(store.map_err(StartError::AccountKey)?), None))
         }
         StorageConfig::Directory(settings) => {
-            let store = Arc::new(open_folder(settings)?);
+            let store = Arc::new(open_folder(settings, DirectoryStore::open)?);
             Ok((store.clone(), Some(store)))
         }
     }
 }
 
-fn open_folder(settings: &DirectorySettings) -> Result<DirectoryStore, StartError> {
-    DirectoryStore::open(settings).map_err(|error| StartError::Folder {
+fn open_folder(
+    settings: &DirectorySettings,
+    open: impl FnOnce(&DirectorySettings) -> Result<DirectoryStore, StorageError>,
+) -> Result<DirectoryStore, StartError> {
+    open(settings).map_err(|error| StartError::Folder {
         folder: settings.root.display().to_string(),
         cause: std::error::Error::source(&error)
             .map_or_else(|| error.to_string(), ToString::to_string),

@@ -9,6 +9,7 @@ mod found;
 mod id;
 mod list;
 mod metadata;
+mod migrate;
 mod name;
 mod of_operation;
 mod old;
@@ -39,6 +40,10 @@ pub use cursor::{Cursor, InvalidCursor};
 pub use details::{ImageDetails, Thumbnail};
 pub use id::{ImageId, InvalidImageId};
 pub use metadata::{ImageFacts, UsageFact};
+pub use migrate::{
+    LeftReason, MigrationCounts, MigrationEnd, MigrationEvent, MigrationMode, MigrationOptions,
+    MigrationReporter, Originals,
+};
 pub use old::OldImagesSettings;
 pub use record::ImageRecord;
 pub use thumbs::ThumbsSettings;
@@ -250,6 +255,12 @@ impl Gallery {
             ..ListQuery::default()
         };
         self.store.list(Container::Images, &query).await.map(drop)
+    }
+
+    /// Which store it is, without secrets.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.store.describe()
     }
 
     fn read_terms(&self, now: OffsetDateTime) -> SasTerms {

@@ -25,9 +25,12 @@ pub mod error;
 pub mod config;
 
 pub mod app;
+pub mod arguments;
 
 pub mod routes;
 
 pub mod router;
 pub mod serve;
 pub mod telemetry;
+
+pub mod migrate;

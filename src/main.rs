@@ -1,11 +1,18 @@
-//! Starts the service: settings, log, listener, and serving until it is told to stop.
+//! Starts what the command line asks for: serving until told to stop, or a command beside it.
 
-use std::{fmt::Display, process::ExitCode, sync::Arc};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+    sync::Arc,
+};
 use tokio::net::TcpListener;
 use visionary::{
     app::Service,
-    config::{Config, Environment},
-    serve, telemetry,
+    arguments::{Command, USAGE},
+    config::{Config, ConfigProblems, Environment},
+    gallery::{MigrationMode, Originals},
+    migrate, serve, telemetry,
 };
 
 /// What Unix tools exit with for wrong usage.
@@ -13,7 +20,21 @@ const WRONG_SETTINGS: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = match Config::read(&Environment::from_process()) {
+    match Command::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Serve) => serve(read_settings()).await,
+        Ok(Command::Migrate { mode, originals }) => migrate(read_settings(), mode, originals).await,
+        Ok(Command::Help) => print(USAGE),
+        Ok(Command::Version) => print(concat!("visionary ", env!("CARGO_PKG_VERSION"))),
+        Err(wrong) => fail(WRONG_SETTINGS, &wrong),
+    }
+}
+
+fn read_settings() -> Result<Config, ConfigProblems> {
+    Config::read(&Environment::from_process())
+}
+
+async fn serve(config: Result<Config, ConfigProblems>) -> ExitCode {
+    let config = match config {
         Ok(config) => config,
         Err(problems) => return fail(WRONG_SETTINGS, &problems),
     };
@@ -37,6 +58,34 @@ async fn main() -> ExitCode {
         tracing::info!("http://{address}: {}", service.summary());
     }
     match serve::serve(listener, stop, service).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &error),
+    }
+}
+
+async fn migrate(
+    config: Result<Config, ConfigProblems>,
+    mode: MigrationMode,
+    originals: Originals,
+) -> ExitCode {
+    let config = match config {
+        Ok(config) => config,
+        Err(problems) => return fail(WRONG_SETTINGS, &problems),
+    };
+    telemetry::start_beside_output(config.log.as_deref());
+    let stop = match serve::told_to_stop() {
+        Ok(stop) => stop,
+        Err(error) => return fail(1, &format!("cannot watch for signals: {error}")),
+    };
+    match migrate::run(config, mode, originals, stop).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) if reason.is_of_settings() => fail(WRONG_SETTINGS, &reason),
+        Err(reason) => fail(1, &reason),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match writeln!(io::stdout(), "{text}") {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &error),
     }

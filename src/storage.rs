@@ -290,6 +290,7 @@ pub trait BlobStore: Send + Sync {
     /// [`StorageError::NotFound`] without the source, [`StorageError::AlreadyExists`] where
     /// `target` is taken, but not by this very write, whose answer was lost;
     /// [`StorageError::TooLarge`] for more than the store copies by itself (256 MiB at an account);
+    /// [`StorageError::InvalidName`] also for a source whose name is too long to copy from;
     /// [`StorageError::Changed`] where somebody writes or deletes one of the two meanwhile.
     async fn copy_image(
         &self,

@@ -2,7 +2,7 @@
 //! reads lines), plain text for people.
 
 use crate::config::Mode;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
     Layer, Registry,
@@ -19,14 +19,11 @@ const FLOORED: [&str; 3] = ["azure_core", "azure_storage", "azure_identity"];
 /// The HTTP crates' own chatter holds whole URLs, and those may be signed.
 const QUIET: [&str; 4] = ["reqwest", "hyper", "hyper_util", "rustls"];
 
+type Lines = Box<dyn Layer<Registry> + Send + Sync>;
+
 /// Starts the log. `directives` are as in `RUST_LOG`: `info`, or `visionary=debug,warn`.
 pub fn start(mode: Mode, directives: Option<&str>) {
-    let asked: Option<Result<Targets, _>> = directives.map(str::parse);
-    let is_misspelt = matches!(asked, Some(Err(_)));
-    let default = || Targets::new().with_default(LevelFilter::INFO);
-    let targets = asked.and_then(Result::ok).unwrap_or_else(default);
-    let floor = filter_fn(is_allowed);
-    let lines: Box<dyn Layer<Registry> + Send + Sync> = match mode {
+    let lines: Lines = match mode {
         Mode::Handler => Box::new(
             fmt::layer()
                 .json()
@@ -42,10 +39,51 @@ pub fn start(mode: Mode, directives: Option<&str>) {
                 .with_ansi(std::io::stdout().is_terminal()),
         ),
     };
+    start_with(lines, directives, LevelFilter::INFO);
+}
+
+/// Starts the log of a command that has its own output: what goes wrong, on standard error, in
+/// lines that take the place of what is shown in the terminal's last one.
+pub fn start_beside_output(directives: Option<&str>) {
+    let lines = fmt::layer()
+        .compact()
+        .with_target(false)
+        .with_ansi(false)
+        .with_writer(|| LineOfItsOwn);
+    start_with(Box::new(lines), directives, LevelFilter::WARN);
+}
+
+/// Clears the line of a terminal on standard error; what is shown next begins there.
+pub const CLEAR_LINE: &str = "\r\x1b[K";
+
+struct LineOfItsOwn;
+
+impl io::Write for LineOfItsOwn {
+    /// Gets whole lines.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut stderr = io::stderr().lock();
+        if stderr.is_terminal() {
+            stderr.write_all(CLEAR_LINE.as_bytes())?;
+        }
+        stderr.write_all(line)?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+fn start_with(lines: Lines, directives: Option<&str>, default: LevelFilter) {
+    let asked: Option<Result<Targets, _>> = directives.map(str::parse);
+    let is_misspelt = matches!(asked, Some(Err(_)));
+    let default = || Targets::new().with_default(default);
+    let targets = asked.and_then(Result::ok).unwrap_or_else(default);
+    let floor = filter_fn(is_allowed);
     let lines = lines.with_filter(targets).with_filter(floor);
     tracing_subscriber::registry().with(lines).init();
     if is_misspelt {
-        tracing::warn!("RUST_LOG cannot be read; the level is info");
+        tracing::warn!("RUST_LOG cannot be read; the usual level is taken");
     }
     // The usual report has several lines on standard error, and the host makes an error of each.
     // Its message may quote a text that broke the program, so only the place is logged.

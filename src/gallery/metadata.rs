@@ -1,6 +1,8 @@
 //! What is kept beside an image, within the service's 8 KB: percent-encoded, since metadata
 //! travels in HTTP headers, which hold ASCII alone. Whoever may write may put anything there.
 
+mod copied;
+
 use super::record::ImageRecord;
 use crate::{prompt::Prompt, storage::Metadata};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -50,6 +52,8 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b',');
+
+pub(super) use copied::{CopyFacts, encode_copy, is_copy_of};
 
 /// What is known about an image besides its prompt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,9 +106,14 @@ pub(super) fn encode(
     created: OffsetDateTime,
     prompt_record: &str,
 ) -> Encoded {
-    let mut metadata = encode_facts(facts, created);
+    encode_prompt(prompt.as_str(), prompt_record, encode_facts(facts, created))
+}
+
+/// Adds as much of the prompt as has room beside the facts.
+fn encode_prompt(prompt: &str, prompt_record: &str, facts: Metadata) -> Encoded {
+    let mut metadata = facts;
     let room = MAX_BYTES.saturating_sub(bytes_of(&metadata) + PROMPT.len());
-    let (value, prompt_is_whole) = encode_at_most(prompt.as_str(), room);
+    let (value, prompt_is_whole) = encode_at_most(prompt, room);
     if prompt_is_whole {
         metadata.insert(PROMPT.to_owned(), value);
     } else {
@@ -113,7 +122,7 @@ pub(super) fn encode(
             marks.insert(PROMPT_RECORD.to_owned(), prompt_record.to_owned());
         }
         let room = room.saturating_sub(bytes_of(&marks));
-        let value = encode_at_most(prompt.as_str(), room).0;
+        let value = encode_at_most(prompt, room).0;
         metadata.insert(PROMPT.to_owned(), value);
         metadata.append(&mut marks);
     }

@@ -4,6 +4,7 @@
 //! the first of all.
 
 mod index;
+mod migrated;
 mod walk;
 
 use super::found::Found;
@@ -17,15 +18,14 @@ use std::{
 };
 use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
-use walk::Part;
+use walk::Walked;
 
 pub(super) use index::OldIndex;
+pub(super) use migrated::{Batch, Migrated};
+pub(super) use walk::{Part, Walker};
 
 /// The index, in the state container.
 const INDEX: &str = "gallery/old-images";
-
-/// Paths of old images that have a copy in `gallery/`, one on each line, in the state container.
-pub(super) const MIGRATED: &str = "gallery/migrated";
 
 /// An index of the most images with the longest names takes less.
 const MOST_INDEX_BYTES: u64 = 512 * 1024 * 1024;
@@ -154,8 +154,8 @@ impl OldImages {
             return;
         };
         let has_room = known.has_room();
-        let new = met.into_iter();
-        let new = new.filter(|image| has_room && !known.contains(image));
+        let is_new = |image: &Found| !known.contains(image) && !known.hides(&image.path);
+        let new = met.into_iter().filter(|image| has_room && is_new(image));
         let new: Vec<Found> = new.collect();
         if new.is_empty() {
             return;
@@ -178,6 +178,15 @@ impl OldImages {
     /// Notes that an image is gone.
     pub fn forget(&self, path: &str) {
         self.change(vec![Change::Went(path.to_owned())]);
+    }
+
+    /// Builds the index anew, strays and all, and writes it. Where others write it meanwhile
+    /// again and again it is left to them.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn rebuild(&self) -> Result<(), StorageError> {
+        self.0.rebuild().await
     }
 
     fn change(&self, changes: Vec<Change>) {
@@ -300,44 +309,55 @@ impl Inner {
 
     /// Walks the container, with what an earlier index knew of the parts that cannot be seen.
     async fn build(&self, before: OldIndex, changes: &[Change]) -> Result<OldIndex, StorageError> {
-        let migrated = self.read_migrated().await?;
-        let foreign = self.walk(Part::Foreign, &before, &migrated).await;
-        let index = |strays: Vec<Found>| {
+        let migrated = Migrated::read(self.store.as_ref()).await?;
+        let foreign = self.walk(Part::Foreign, &before, &migrated).await.found;
+        let index = |strays: Vec<Found>, hidden: Vec<String>| {
             let found = [foreign.clone(), strays].concat();
-            let mut index = OldIndex::new(found, before.walks + 1);
+            let mut index = OldIndex::new(found, hidden, before.walks + 1);
             changes.iter().for_each(|change| change.apply(&mut index));
             index
         };
-        let known_strays = before.iter().filter(|it| Part::Strays.has(it.path()));
-        let with_known_strays = index(known_strays.map(|image| image.to_found()).collect());
+        let is_known_stray = |it: &&index::OldImage| {
+            Part::Strays.has(it.path()) && !migrated.has(it.path(), it.millis())
+        };
+        let known_strays = before.iter().filter(is_known_stray);
+        let with_known_strays = index(
+            known_strays.map(|image| image.to_found()).collect(),
+            before.hidden().map(str::to_owned).collect(),
+        );
         if !before.walks.is_multiple_of(self.settings.walks_per_search) {
             return Ok(with_known_strays);
         }
         // The long part: what is found so far is to be seen meanwhile.
         self.publish(with_known_strays);
-        Ok(index(self.walk(Part::Strays, &before, &migrated).await))
+        let strays = self.walk(Part::Strays, &before, &migrated).await;
+        Ok(index(strays.found, strays.hidden))
     }
 
-    async fn walk(&self, part: Part, before: &OldIndex, migrated: &HashSet<String>) -> Vec<Found> {
-        let mut walked = walk::walk(self.store.as_ref(), part).await;
-        walked.fill_up_from(before, part);
-        walked.found.retain(|image| !migrated.contains(&image.path));
-        walked.found
+    async fn walk(&self, part: Part, before: &OldIndex, migrated: &Migrated) -> Walked {
+        let mut walked = walk::walk(self.store.as_ref(), part, migrated).await;
+        walked.fill_up_from(before, part, migrated);
+        walked
     }
 
-    /// What has a copy in `gallery/`.
-    async fn read_migrated(&self) -> Result<HashSet<String>, StorageError> {
-        let list = self
-            .store
-            .get_at_most(Container::State, MIGRATED, MOST_INDEX_BYTES);
-        match list.await {
-            Ok(list) => Ok(String::from_utf8_lossy(&list.bytes)
-                .lines()
-                .map(str::to_owned)
-                .collect()),
-            Err(StorageError::NotFound) => Ok(HashSet::new()),
-            Err(error) => Err(error),
+    async fn rebuild(&self) -> Result<(), StorageError> {
+        for _ in 0..MOST_ROUNDS {
+            let (mut before, mode) = match self.read().await? {
+                None => (OldIndex::default(), PutMode::Create),
+                Some(blob) => {
+                    let index = OldIndex::parse(&blob.bytes).unwrap_or_default();
+                    (index, PutMode::Replace(blob.etag))
+                }
+            };
+            before.walks = 0; // searched for strays too
+            let index = self.build(before, &[]).await?;
+            match self.write(&index, mode).await {
+                Ok(()) => return Ok(()),
+                Err(StorageError::Changed | StorageError::AlreadyExists) => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(())
     }
 
     async fn write(&self, index: &OldIndex, mode: PutMode) -> Result<(), StorageError> {

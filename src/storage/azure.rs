@@ -195,6 +195,12 @@ impl BlobStore for AzureStore {
         check_name(source)?;
         check_name(target)?;
         let url = self.readable_image(source)?;
+        if url.as_str().len() > copy::LONGEST_SOURCE {
+            return Err(StorageError::InvalidName {
+                name: source.to_owned(),
+                reason: "its address is too long for the service to copy from",
+            });
+        }
         let images = &self.images.client;
         let clients = (images.blob_client(source), images.blob_client(target));
         let copy = Copy::new(clients, url, &properties, self.settings.longest_put);

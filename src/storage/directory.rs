@@ -50,7 +50,7 @@ pub struct DirectoryStore {
     root: PathBuf,
     key: SharedKey,
     kept: Arc<KeptFolders>,
-    _lock: lock::FolderLock,
+    _lock: Option<lock::FolderLock>,
 }
 
 /// A file that is ready to be served.
@@ -98,7 +98,24 @@ impl DirectoryStore {
             root: settings.root.clone(),
             key,
             kept: Arc::default(),
-            _lock: lock,
+            _lock: Some(lock),
+        })
+    }
+
+    /// Opens a folder to look at it: nothing in it is made or swept away. What is signed is
+    /// worth something only where the folder has its key.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and where the folder has no images.
+    pub fn open_to_look(settings: &DirectorySettings) -> Result<Self, StorageError> {
+        let failed = |error: io::Error| StorageError::failed("open the storage folder", error);
+        std::fs::read_dir(settings.root.join("images")).map_err(failed)?;
+        let lock = lock::FolderLock::take_present(&settings.root, settings.lock_wait);
+        Ok(Self {
+            root: settings.root.clone(),
+            key: key::read_or_draw(&settings.root).map_err(failed)?,
+            kept: Arc::default(),
+            _lock: lock.map_err(failed)?,
         })
     }
 

@@ -32,6 +32,7 @@ mod health;
 mod hostile_prompts;
 mod image_details;
 mod image_removal;
+mod migrate;
 mod one_process;
 mod operations;
 mod option_rules;

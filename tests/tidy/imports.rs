@@ -28,6 +28,11 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     BTreeMap::from([
         ("main", vec!["visionary"]),
         ("lib", vec![]),
+        (
+            "migrate",
+            vec!["app", "config", "gallery", "storage", "telemetry"],
+        ),
+        ("arguments", vec!["gallery"]),
         ("serve", vec!["app", "router"]),
         ("router", vec!["routes", "app", "error"]),
         ("routes", with(&[&["app", "error"], &CAPABILITIES, &VALUES])),

@@ -16,6 +16,9 @@ const FORM: u32 = 1;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::gallery) struct OldIndex {
     images: Vec<OldImage>,
+    /// Paths below `gallery/`, in their order, of images that are not listed: they have a copy.
+    /// Lists meet them again and again.
+    hidden: Vec<Box<str>>,
     /// How often the container was walked for it.
     pub(super) walks: u64,
     /// How long before its last write the last walk was, by the store's clock: a write for a
@@ -48,6 +51,7 @@ struct StoredRef<'a> {
     form: u32,
     walks: u64,
     walked_before_millis: u64,
+    hidden: &'a [Box<str>],
     images: &'a [OldImage],
 }
 
@@ -56,18 +60,22 @@ struct Stored {
     form: u32,
     walks: u64,
     walked_before_millis: u64,
+    hidden: Vec<Box<str>>,
     images: Vec<OldImage>,
 }
 
 impl OldIndex {
-    /// Of many images the newest.
-    pub fn new(found: Vec<Found>, walks: u64) -> Self {
+    /// Of many images the newest, without those that are hidden.
+    pub fn new(found: Vec<Found>, hidden: Vec<String>, walks: u64) -> Self {
+        let mut hidden: Vec<Box<str>> = hidden.into_iter().map(Into::into).collect();
+        hidden.sort_unstable();
         let mut images: Vec<OldImage> = found.into_iter().map(OldImage::from).collect();
         images.sort_unstable_by(|one, other| one.position().cmp(&other.position()));
         images.dedup_by(|one, other| one.0 == other.0);
         images.truncate(MOST_IMAGES);
         Self {
             images,
+            hidden,
             walks,
             walked_before: Duration::ZERO,
         }
@@ -79,6 +87,7 @@ impl OldIndex {
             form: FORM,
             walks: self.walks,
             walked_before_millis: u64::try_from(self.walked_before.as_millis()).unwrap_or(u64::MAX),
+            hidden: &self.hidden,
             images: &self.images,
         };
         // Texts and numbers always become JSON.
@@ -88,10 +97,12 @@ impl OldIndex {
     /// Reads what [`Self::to_json`] wrote; `None` for all else, an index that is out of order too.
     pub fn parse(json: &[u8]) -> Option<Self> {
         let stored: Stored = serde_json::from_slice(json).ok()?;
-        let images = stored.images;
-        let in_order = images.is_sorted_by(|one, other| one.position() < other.position());
+        let (images, hidden) = (stored.images, stored.hidden);
+        let in_order = images.is_sorted_by(|one, other| one.position() < other.position())
+            && hidden.is_sorted();
         (stored.form == FORM && in_order && images.len() <= MOST_IMAGES).then_some(Self {
             images,
+            hidden,
             walks: stored.walks,
             walked_before: Duration::from_millis(stored.walked_before_millis),
         })
@@ -105,6 +116,17 @@ impl OldIndex {
     /// All images, newest first.
     pub fn iter(&self) -> impl Iterator<Item = &OldImage> {
         self.images.iter()
+    }
+
+    /// Paths of images that are not listed.
+    pub(super) fn hidden(&self) -> impl Iterator<Item = &str> {
+        self.hidden.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether an image is not to be listed.
+    pub fn hides(&self, path: &str) -> bool {
+        let found = self.hidden.binary_search_by(|it| it.as_ref().cmp(path));
+        found.is_ok()
     }
 
     /// How many images stand up to the one that was given last.
@@ -128,8 +150,11 @@ impl OldIndex {
         self.images.len() < MOST_IMAGES
     }
 
-    /// Puts an image in its place.
+    /// Puts an image in its place, unless it is hidden.
     pub fn insert(&mut self, found: Found) {
+        if self.hides(&found.path) {
+            return;
+        }
         let position = found.position();
         let place = self
             .images
@@ -224,7 +249,7 @@ mod tests {
             found("a cat_1680000000000.png", 1_680_000_000_000, None),
             found("holiday/b.png", 1_690_000_000_000, Some("m")),
         ];
-        let mut index = OldIndex::new(images.clone(), 5);
+        let mut index = OldIndex::new(images.clone(), vec!["gallery/x.png".to_owned()], 5);
         index.walked_before = Duration::from_millis(70);
         let json = index.to_json();
         assert!(json.len() < 250, "{}", String::from_utf8_lossy(&json));
@@ -240,9 +265,10 @@ mod tests {
             "",
             "{}",
             "[]",
-            r#"{"form":0,"walks":0,"walked_before_millis":0,"images":[]}"#,
-            r#"{"form":1,"walks":0,"walked_before_millis":0,"images":[["a",1,1,"t",null],["b",2,1,"t",null]]}"#,
-            r#"{"form":1,"walks":0,"walked_before_millis":0,"images":[["a",-1,1,"t",null]]}"#,
+            r#"{"form":0,"walks":0,"walked_before_millis":0,"hidden":[],"images":[]}"#,
+            r#"{"form":1,"walks":0,"walked_before_millis":0,"hidden":["b","a"],"images":[]}"#,
+            r#"{"form":1,"walks":0,"walked_before_millis":0,"hidden":[],"images":[["a",1,1,"t",null],["b",2,1,"t",null]]}"#,
+            r#"{"form":1,"walks":0,"walked_before_millis":0,"hidden":[],"images":[["a",-1,1,"t",null]]}"#,
         ] {
             assert_eq!(OldIndex::parse(garbage.as_bytes()), None, "{garbage}");
         }
@@ -250,9 +276,15 @@ mod tests {
 
     #[test]
     fn images_come_and_go_in_their_place() {
-        let mut index = OldIndex::new(vec![found("a", 1, None), found("c", 3, None)], 0);
-        index.insert(found("b", 2, None));
-        index.insert(found("b", 2, None));
+        let mut index = OldIndex::new(
+            vec![found("a", 1, None), found("c", 3, None)],
+            vec!["z".to_owned(), "y".to_owned()],
+            0,
+        );
+        for path in ["b", "b", "y"] {
+            index.insert(found(path, 2, None));
+        }
+        assert!(index.hides("y") && !index.hides("b"));
         let paths = |index: &OldIndex| -> Vec<String> {
             index.iter().map(|it| it.path().to_owned()).collect()
         };

@@ -1,24 +1,29 @@
 //! Finds all images of a container that are not ours. Each folder is asked for apart, so that
 //! what fails of one hides no other.
 
-use super::index::{MOST_IMAGES, OldIndex};
+use super::{
+    index::{MOST_IMAGES, OldIndex},
+    migrated::Migrated,
+};
 use crate::{
     gallery::found::{self, Found, OURS, THUMBNAILS, sort_newest_first},
-    storage::{BlobStore, Container, ListDepth, ListQuery, StorageError},
+    storage::{BlobItem, BlobStore, Container, ListDepth, ListQuery, StorageError},
 };
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 /// What a walk found, and what it could not see.
 #[derive(Debug, Default)]
 pub(super) struct Walked {
     pub found: Vec<Found>,
+    /// Paths of images that are not to be found, since they have a copy in `gallery/`.
+    pub hidden: Vec<String>,
     /// Prefixes that could not be listed.
     pub failed: Vec<String>,
 }
 
 /// Which part of the container.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Part {
+pub(in crate::gallery) enum Part {
     /// The root and every folder but ours and the thumbnails'.
     Foreign,
     /// What lies below `gallery/` without a key of ours.
@@ -50,66 +55,107 @@ impl Part {
     }
 }
 
-/// Walks a part of the container.
-pub(super) async fn walk(store: &dyn BlobStore, part: Part) -> Walked {
+/// A prefix that the store does not list.
+#[derive(Debug)]
+pub(in crate::gallery) struct Unlisted {
+    pub prefix: String,
+    pub error: StorageError,
+}
+
+/// Goes through a part of the container and holds one page of it.
+pub(in crate::gallery) struct Walker<'a> {
+    store: &'a dyn BlobStore,
+    part: Part,
+    /// The list of the folders, and of what lies beside them.
+    top: Option<ListQuery>,
+    /// The folder within which the walker is.
+    inner: Option<ListQuery>,
+    /// Folders of the last page that are still to be entered.
+    folders: VecDeque<String>,
+}
+
+impl<'a> Walker<'a> {
+    pub fn new(store: &'a dyn BlobStore, part: Part) -> Self {
+        Self {
+            store,
+            part,
+            top: Some(query(part.prefix(), ListDepth::OneLevel)),
+            inner: None,
+            folders: VecDeque::new(),
+        }
+    }
+
+    /// The next images, or what could not be listed; the walk goes on behind it.
+    pub async fn next(&mut self) -> Option<Result<Vec<BlobItem>, Unlisted>> {
+        if self.inner.is_none() {
+            let folder = self.folders.pop_front();
+            self.inner = folder.map(|folder| query(&folder, ListDepth::Whole));
+        }
+        let query = self.inner.take().or_else(|| self.top.take())?;
+        Some(self.list(query).await)
+    }
+
+    async fn list(&mut self, query: ListQuery) -> Result<Vec<BlobItem>, Unlisted> {
+        let page = match self.store.list(Container::Images, &query).await {
+            Ok(page) => page,
+            Err(error) => {
+                let prefix = query.prefix;
+                return Err(Unlisted { prefix, error });
+            }
+        };
+        let part = self.part;
+        let folders = page.folders.into_iter();
+        self.folders
+            .extend(folders.filter(|folder| part.may_enter(folder)));
+        let place = match query.depth {
+            ListDepth::OneLevel => &mut self.top,
+            ListDepth::Whole => &mut self.inner,
+        };
+        *place = page.next_marker.map(|marker| ListQuery {
+            marker: Some(marker),
+            ..query
+        });
+        let is_wanted = |blob: &BlobItem| {
+            found::is_image(blob) && part.has(&blob.name) && !found::is_ours(&blob.name)
+        };
+        Ok(page.items.into_iter().filter(is_wanted).collect())
+    }
+}
+
+fn query(prefix: &str, depth: ListDepth) -> ListQuery {
+    ListQuery {
+        prefix: prefix.to_owned(),
+        depth,
+        ..ListQuery::default()
+    }
+}
+
+/// Walks a part of the container for what has no copy in `gallery/`.
+pub(super) async fn walk(store: &dyn BlobStore, part: Part, migrated: &Migrated) -> Walked {
     let mut walked = Walked::default();
-    let folders = walked
-        .add(store, part.prefix(), ListDepth::OneLevel, part)
-        .await;
-    for folder in folders.iter().filter(|folder| part.may_enter(folder)) {
-        walked.add(store, folder, ListDepth::Whole, part).await;
+    let mut walker = Walker::new(store, part);
+    while let Some(page) = walker.next().await {
+        match page {
+            Ok(images) => walked.add(images, migrated),
+            Err(Unlisted { prefix, error }) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(prefix, %error, cause, "a part of the container cannot be listed");
+                walked.failed.push(prefix);
+            }
+        }
     }
     walked
 }
 
 impl Walked {
-    /// Adds what lies below a prefix and returns the folders there.
-    async fn add(
-        &mut self,
-        store: &dyn BlobStore,
-        prefix: &str,
-        depth: ListDepth,
-        part: Part,
-    ) -> Vec<String> {
-        let mut folders = Vec::new();
-        match self.try_add(store, prefix, depth, part, &mut folders).await {
-            Ok(()) => {}
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(prefix, %error, cause, "a part of the container cannot be listed");
-                self.failed.push(prefix.to_owned());
+    fn add(&mut self, images: Vec<BlobItem>, migrated: &Migrated) {
+        for image in images.into_iter().map(Found::from_blob) {
+            match migrated.has(&image.path, image.created_millis) {
+                true => self.hidden.push(image.path),
+                false => self.found.push(image),
             }
         }
-        folders
-    }
-
-    async fn try_add(
-        &mut self,
-        store: &dyn BlobStore,
-        prefix: &str,
-        depth: ListDepth,
-        part: Part,
-        folders: &mut Vec<String>,
-    ) -> Result<(), StorageError> {
-        let mut query = ListQuery {
-            prefix: prefix.to_owned(),
-            depth,
-            ..ListQuery::default()
-        };
-        loop {
-            let page = store.list(Container::Images, &query).await?;
-            let images = page.items.into_iter().filter(found::is_image);
-            let images = images.map(Found::from_blob);
-            let wanted = |image: &Found| part.has(&image.path) && !found::is_ours(&image.path);
-            self.found.extend(images.filter(wanted));
-            self.keep_newest();
-            let wanted = page.folders.into_iter();
-            folders.extend(wanted.filter(|folder| part.may_enter(folder)));
-            match page.next_marker {
-                Some(marker) => query.marker = Some(marker),
-                None => return Ok(()),
-            }
-        }
+        self.keep_newest();
     }
 
     /// A walk of a million old images holds no more of them than the index and one page.
@@ -118,10 +164,11 @@ impl Walked {
             sort_newest_first(&mut self.found);
             self.found.truncate(MOST_IMAGES);
         }
+        self.hidden.truncate(MOST_IMAGES);
     }
 
     /// Adds what an earlier index had of the prefixes that this walk could not see.
-    pub fn fill_up_from(&mut self, before: &OldIndex, part: Part) {
+    pub fn fill_up_from(&mut self, before: &OldIndex, part: Part, migrated: &Migrated) {
         let failed = std::mem::take(&mut self.failed);
         if failed.is_empty() {
             return;
@@ -131,7 +178,9 @@ impl Walked {
         // What was seen before the list failed may have been written anew since.
         let seen: HashSet<&str> = self.found.iter().map(|it| it.path.as_str()).collect();
         let is_missed = |path: &str| part.has(path) && is_missed(path) && !seen.contains(path);
-        let missed = before.iter().filter(|image| is_missed(image.path()));
+        let missed = before
+            .iter()
+            .filter(|image| is_missed(image.path()) && !migrated.has(image.path(), image.millis()));
         let missed: Vec<Found> = missed.map(|image| image.to_found()).collect();
         self.found.extend(missed);
     }

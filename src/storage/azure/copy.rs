@@ -29,6 +29,9 @@ const STEP: &str = "copy a blob";
 /// (<https://learn.microsoft.com/rest/api/storageservices/copy-blob-from-url>).
 const LARGEST_COPY: u64 = 256 * 1024 * 1024;
 
+/// The service's own limit for the address of what it copies, in bytes (the same page).
+pub(super) const LONGEST_SOURCE: usize = 2048;
+
 /// How often a target is looked at anew that others write and delete meanwhile.
 const ROUNDS: u32 = 3;
 

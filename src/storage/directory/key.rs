@@ -17,7 +17,24 @@ pub(super) fn read_or_create(root: &Path) -> io::Result<SharedKey> {
     if !path.exists() {
         create(root, &path)?;
     }
-    let key = fs::read(&path)?;
+    read(&path)
+}
+
+/// Reads the key of the store in `root`; where there is none, draws one that nobody else knows.
+///
+/// # Errors
+/// As [`read_or_create`].
+pub(super) fn read_or_draw(root: &Path) -> io::Result<SharedKey> {
+    match read(&root.join(FILE_NAME)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(SharedKey::from_bytes(ACCOUNT, draw()))
+        }
+        read => read,
+    }
+}
+
+fn read(path: &Path) -> io::Result<SharedKey> {
+    let key = fs::read(path)?;
     if key.len() < 32 {
         let message = format!("{} is shorter than 32 bytes", path.display());
         return Err(io::Error::other(message));
@@ -25,14 +42,14 @@ pub(super) fn read_or_create(root: &Path) -> io::Result<SharedKey> {
     Ok(SharedKey::from_bytes(ACCOUNT, key))
 }
 
-fn create(root: &Path, path: &Path) -> io::Result<()> {
-    let [first, second] = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
-    let [third, fourth] = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
+fn draw() -> Vec<u8> {
     // A version 4 UUID has 122 random bits: four of them are more than HMAC-SHA256 can use.
-    let key: Vec<u8> = [first, second, third, fourth]
-        .iter()
-        .flat_map(|uuid| *uuid.as_bytes())
-        .collect();
+    let four = [(); 4].map(|()| uuid::Uuid::new_v4());
+    four.iter().flat_map(|uuid| *uuid.as_bytes()).collect()
+}
+
+fn create(root: &Path, path: &Path) -> io::Result<()> {
+    let key = draw();
     let temporary = root
         .join("incoming")
         .join(uuid::Uuid::new_v4().simple().to_string());

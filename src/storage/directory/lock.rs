@@ -30,11 +30,24 @@ impl FolderLock {
     pub fn take(root: &Path, longest_wait: Duration) -> io::Result<Self> {
         let path = root.join(FILE_NAME);
         let mut options = File::options();
-        let file = options
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)?;
+        options.create(true).truncate(false).write(true);
+        Self::take_file(options.open(path)?, longest_wait)
+    }
+
+    /// The same, but without its file, which whoever uses the folder has made, there is nobody
+    /// to wait for and no lock.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn take_present(root: &Path, longest_wait: Duration) -> io::Result<Option<Self>> {
+        match File::options().write(true).open(root.join(FILE_NAME)) {
+            Ok(file) => Self::take_file(file, longest_wait).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn take_file(file: File, longest_wait: Duration) -> io::Result<Self> {
         lock(&file, longest_wait)?;
         let _file = Arc::new(file);
         Ok(Self { _file })
