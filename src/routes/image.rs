@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
 use time::OffsetDateTime;
+use tracing::Instrument;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,7 +82,11 @@ pub async fn handle_delete(
 ) -> Result<StatusCode, ApiError> {
     check_admin(&app, &headers)?;
     let id = ImageId::parse(&id)?;
-    app.gallery.remove(&id).await.map_err(ApiError::of_image)?;
+    // Whoever leaves does not leave a thumbnail of what is removed.
+    let removal = async move { app.gallery.remove(&id).await };
+    let removed = tokio::spawn(removal.in_current_span()).await;
+    let removed = removed.map_err(|_| ApiError::internal())?;
+    removed.map_err(ApiError::of_image)?;
     tracing::info!("an image was removed");
     Ok(StatusCode::NO_CONTENT)
 }

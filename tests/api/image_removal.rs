@@ -2,10 +2,12 @@
 
 use crate::{
     azurite,
+    faulty_account::{Fault, FaultyAccount, Step},
     service::{Answer, Service, client, open},
 };
 use serde_json::json;
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::sync::Notify;
 use visionary::config::Mode;
 
 const KEY: &str = "correct horse battery";
@@ -202,4 +204,37 @@ async fn a_page_of_an_allowed_origin_may_remove_with_the_key() {
             "{methods}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_removal_goes_on_to_its_end_when_its_caller_has_left() {
+    let account = FaultyAccount::start().await;
+    let [images, state] = ["left", "left-state"].map(azurite::new_container);
+    let service = Service::start(&[
+        (
+            "AZURE_STORAGE_CONNECTION_STRING",
+            &account.connection_string(),
+        ),
+        ("IMAGES_CONTAINER", &images),
+        ("STATE_CONTAINER", &state),
+        ("API_KEY", KEY),
+    ])
+    .await;
+    let id = generate(&service, "a").await;
+    let go = Arc::new(Notify::new());
+    account.script(Step::Delete, [Fault::Held(go.clone())]);
+    let ask = client().delete(format!("{}/api/images/{id}", service.base()));
+    let caller = tokio::spawn(ask.header("x-api-key", KEY).send());
+    account.wait_for(Step::Delete, 1).await;
+    caller.abort();
+    // A service that stops with its caller closes its connection to the account.
+    let closed = async {
+        while Arc::strong_count(&go) > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_millis(500), closed).await;
+    go.notify_one();
+    // The image's thumbnail goes last.
+    account.wait_for(Step::Delete, 2).await;
 }

@@ -1,8 +1,10 @@
 //! What is told of a blob without its content, and how much of a content is taken.
 
 use crate::{
+    account::Account,
     azurite,
     conformance::{account, blob, conformance, folder},
+    faulty_account::{Fault, Step},
 };
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -183,4 +185,17 @@ async fn of_a_blob_of_a_terabyte_only_the_head_of_the_answer_is_read() {
     );
     let sent = server.await.unwrap();
     assert!(sent < 64 << 20, "{sent} bytes were on their way");
+}
+
+#[tokio::test]
+async fn a_tier_that_the_crate_does_not_know_hides_no_blob() {
+    let account = Account::start().await;
+    let tier = Fault::Says("x-ms-access-tier", "Smart".to_owned());
+    account.always(Step::Look, tier.clone());
+    account.always(Step::Read, tier);
+    let (store, name) = (&account.store, "first.png");
+    let seen = store.look(Container::Images, name).await.unwrap();
+    assert_eq!(seen.size_bytes, 5);
+    let read = store.get(Container::Images, name).await.unwrap();
+    assert_eq!(&read.bytes[..], b"first");
 }

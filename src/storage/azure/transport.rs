@@ -114,8 +114,13 @@ impl http_body::Body for Pieces {
     }
 }
 
+/// The crate reads it of each blob, for nobody here, and takes a new one for a failed request: it
+/// knows four tiers, and the service has more (page blobs have others, and there is `Smart`).
+const ACCESS_TIER: &str = "x-ms-access-tier";
+
 fn copy_headers(headers: &reqwest::header::HeaderMap) -> Headers {
-    let readable = headers.iter().filter_map(|(name, value)| {
+    let wanted = headers.iter().filter(|(name, _)| *name != ACCESS_TIER);
+    let readable = wanted.filter_map(|(name, value)| {
         let value = HeaderValue::from(value.to_str().ok()?.to_owned());
         Some((HeaderName::from(name.as_str().to_owned()), value))
     });
