@@ -12,7 +12,8 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// All pages that are kept have asked for no more images than this: some 10 MiB.
+/// All pages that are kept have asked for no more images than this: some 10 MiB where prompts
+/// are a few sentences long.
 const MOST_KEPT: u32 = 12_000;
 
 /// Behind every key, since `:` follows the digits. Only strays follow, maybe very many.

@@ -233,9 +233,14 @@ impl Inner {
             Err(StorageError::NotFound) => {}
             Err(error) => return Err(error.into()),
         }
+        // What is not there, or of no use, waits for no turn.
+        let limit = self.settings.most_image_bytes;
+        let found = self.store.look(Container::Images, image.path()).await?;
+        if found.size_bytes > limit {
+            return Ok(Made::Unusable);
+        }
         // Never closed, and without a turn it is made all the same.
         let _turn = self.turn.acquire().await;
-        let limit = self.settings.most_image_bytes;
         let picture = self
             .store
             .get_at_most(Container::Images, image.path(), limit);

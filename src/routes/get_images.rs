@@ -66,7 +66,8 @@ pub async fn handle(
     })
 }
 
-/// The same list has the same tag within a signature window, on every instance of one build.
+/// The same list has the same tag within a signature window, on every instance of one build that
+/// knows the same thumbnails to be there.
 fn entity_tag(body: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     hasher.write(body);

@@ -2,7 +2,7 @@
 
 use crate::{
     azurite,
-    service::{Answer, Service, client, open},
+    service::{Answer, Service, client, open_stored},
     upstream::{self, Upstream, picture},
 };
 use base64::{
@@ -179,7 +179,7 @@ async fn a_stored_png_carries_its_texts_and_the_same_pixels() {
         .await
         .json();
     let listed = first(&service).await;
-    let stored = open(listed["url"].as_str().unwrap()).await.body;
+    let stored = open_stored(listed["url"].as_str().unwrap()).await.body;
     let original = picture::png(40, 30);
     assert!(stored.len() > original.len());
     assert_eq!(listed["sizeBytes"], stored.len());

@@ -5,7 +5,8 @@ use crate::gallery::found::{Found, Position, prompt_in_name};
 use serde::{Deserialize, Serialize};
 use std::{cmp::Reverse, time::Duration};
 
-/// More than these, the newest, are not listed: they take some 20 MiB, and `visionary migrate`
+/// More than these, the newest, are not listed: they take some 20 MiB where they are the
+/// original's, which have no metadata, and `visionary migrate`
 /// moves them to where their number does not matter.
 pub(super) const MOST_IMAGES: usize = 100_000;
 

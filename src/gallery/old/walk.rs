@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     gallery::found::{self, Found, OURS, THUMBNAILS, sort_newest_first},
-    storage::{BlobItem, BlobStore, Container, ListDepth, ListQuery, StorageError},
+    storage::{BlobItem, BlobPage, BlobStore, Container, ListDepth, ListQuery, StorageError},
 };
 use std::collections::{HashSet, VecDeque};
 
@@ -95,8 +95,16 @@ impl<'a> Walker<'a> {
         Some(self.list(query).await)
     }
 
+    /// What fails once may be the store's bad moment and not a name that it cannot list.
+    async fn list_once_more(&self, query: &ListQuery) -> Result<BlobPage, StorageError> {
+        match self.store.list(Container::Images, query).await {
+            Err(StorageError::Failed { .. }) => self.store.list(Container::Images, query).await,
+            listed => listed,
+        }
+    }
+
     async fn list(&mut self, query: ListQuery) -> Result<Vec<BlobItem>, Unlisted> {
-        let page = match self.store.list(Container::Images, &query).await {
+        let page = match self.list_once_more(&query).await {
             Ok(page) => page,
             Err(error) => {
                 let prefix = query.prefix;
