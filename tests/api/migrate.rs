@@ -96,6 +96,9 @@ async fn a_dry_run_tells_what_would_be_copied_and_writes_nothing() {
 async fn copies_open_with_what_is_known_and_each_image_appears_once() {
     for place in [Place::folder(), Place::account().await] {
         with_old_images(&place).await;
+        let mut before = place.serve().await;
+        wait_for_images(&before, OLD.len() + 2).await;
+        before.stop().await; // an index of old images is stored by now
         let run = Run::of(&place, &["migrate"]).await;
         assert_eq!(run.code, Some(0), "{run:?}");
         assert_eq!(
