@@ -125,7 +125,7 @@ async fn copies_open_with_what_is_known_and_each_image_appears_once() {
             assert_eq!(copy.header("content-type"), content_type, "{name}");
             let prompt = image["prompt"].as_str().unwrap();
             let is_source = |old: &&str| old.contains(prompt) && picture(old) == copy.body;
-            assert!(OLD.iter().any(|old| is_source(old)), "{name}: {copy:?}");
+            assert!(OLD.iter().any(is_source), "{name}: {copy:?}");
         }
         let created: Vec<_> = shown.iter().map(|image| &image["createdAt"]).collect();
         assert_eq!(created[7], "2023-03-28T10:40:00.000Z");
