@@ -125,11 +125,12 @@ async fn a_missing_one_is_made_once_for_all_who_ask() {
             (512, 384)
         );
     }
-    // One look for the thumbnail and one for the image that may be gone; opening is 20 more reads.
+    // One look for the thumbnail, one for the image, and one for whether it went meanwhile;
+    // opening is 20 more reads.
     let asked = [Step::Look, Step::Read, Step::Blob].map(|step| account.seen(step));
-    assert_eq!(asked, [2, 1 + 20, 1]);
+    assert_eq!(asked, [3, 1 + 20, 1]);
     assert_eq!(thumbnail(&service, id).await.status, 307);
-    assert_eq!(account.seen(Step::Look), 2, "it is known to be there");
+    assert_eq!(account.seen(Step::Look), 3, "it is known to be there");
 }
 
 #[tokio::test]

@@ -113,6 +113,8 @@ async fn told_to_stop_it_writes_down_what_it_has_copied() {
         rest,
         "what is noted is not tried again"
     );
+    let looked = account.faults().seen(Step::Look);
+    assert_eq!(looked, rest, "what is noted is not even looked at");
     assert_each_once(&account, 20).await;
 }
 
@@ -243,4 +245,26 @@ async fn an_original_without_its_copy_is_never_deleted() {
             assert!(images.contains_key(name), "{name}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_original_that_changed_since_it_was_listed_stays() {
+    let account = Place::faulty_account().await;
+    let name = "holiday.png";
+    account.put(name, OLD_TYPE, "one").await;
+    let listed_at = account.look(name).await.unwrap().last_modified;
+    let go = Arc::new(Notify::new());
+    let held = Fault::Held(go.clone());
+    account.faults().script(Step::Look, [held]); // the source, before it is copied
+    let child = account.program(&["migrate", "--delete-originals"]).spawn();
+    account.faults().wait_for(Step::Look, 1).await;
+    while account.look(name).await.unwrap().last_modified == listed_at {
+        account.put(name, OLD_TYPE, "two").await;
+    }
+    go.notify_one();
+    let output = child.unwrap().wait_with_output().await.unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("changed or removed meanwhile"), "{err}");
+    assert!(account.images().await.contains_key(name));
 }
