@@ -1,5 +1,6 @@
 //! The command `visionary migrate`: the gallery copies, this says what it does.
 
+mod bar;
 mod output;
 
 use crate::{
@@ -76,7 +77,7 @@ pub async fn run(
         originals,
         at_once: AT_ONCE,
     };
-    let output = Output::new(mode);
+    let output = Output::new(mode, gallery.count_old_images().await);
     let report = |event: crate::gallery::MigrationEvent<'_>, counts: &_| output.show(event, counts);
     let stop = async {
         stop.await;

@@ -1,6 +1,7 @@
 //! Copies old images to where ours lie, so that the list needs no index for them. The store
 //! copies; stopped at any moment and run again, nothing is copied twice.
 
+mod count;
 mod progress;
 mod source;
 

@@ -1,6 +1,6 @@
 //! What the command shows: what it finds on standard output, how far it is on standard error.
-//! How many images there are is known only at the end, so there is a count and no bar.
 
+use super::bar::bar;
 use crate::{
     gallery::{LeftReason, MigrationCounts, MigrationEvent, MigrationMode},
     storage::StorageError,
@@ -18,6 +18,8 @@ const LONGEST_NAME: usize = 200;
 /// Where the command writes.
 pub(super) struct Output {
     mode: MigrationMode,
+    /// How many images there were at the start.
+    whole: u64,
     is_terminal: bool,
     started: Instant,
     /// When it was last shown how far it is.
@@ -25,10 +27,11 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub fn new(mode: MigrationMode) -> Self {
+    pub fn new(mode: MigrationMode, whole: u64) -> Self {
         let now = Instant::now();
         Self {
             mode,
+            whole,
             is_terminal: io::stderr().is_terminal(),
             started: now,
             shown: Mutex::new(now),
@@ -93,16 +96,17 @@ impl Output {
         }
         *shown = Instant::now();
         let seconds = self.started.elapsed().as_secs();
-        let MigrationCounts { copied, left, .. } = counts;
         let MigrationCounts {
-            failed, deleted, ..
+            copied,
+            there_already,
+            left,
+            failed,
+            ..
         } = counts;
-        let (there, megabytes) = (counts.there_already, counts.copied_bytes / 1_000_000);
+        let bar = bar(copied + there_already + left + failed, self.whole);
+        let megabytes = counts.copied_bytes / 1_000_000;
         // It has to fit into one line of a terminal.
-        let line = format!(
-            "copied {copied} ({megabytes} MB), there {there}, left {left}, failed {failed}, \
-             deleted {deleted}, {seconds} s"
-        );
+        let line = format!("{bar} copied {copied} ({megabytes} MB), failed {failed}, {seconds} s");
         match self.is_terminal {
             true => drop(write!(io::stderr(), "{CLEAR_LINE}{line}")),
             false => self.say(&line),

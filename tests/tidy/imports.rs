@@ -200,6 +200,7 @@ fn outside_crates_stay_in_their_rooms() {
                 "src/sas",
                 "src/api_key",
                 "src/gallery/metadata/copied",
+                "src/gallery/migrate/source",
                 "src/gallery/thumbs",
                 "src/images/demo",
                 "src/operations",
