@@ -23,6 +23,7 @@ mod host {
     mod front;
     mod functions_host;
     mod harness;
+    mod images;
     mod killed;
     mod lifecycle;
     mod load;
