@@ -108,7 +108,7 @@ pub struct NewImage {
     pub facts: ImageFacts,
     /// When it was made.
     pub made_at: OffsetDateTime,
-    /// The write's own id, see [`NewBlob`].
+    /// The write's own id, see [`NewBlob`](crate::storage::NewBlob).
     pub write_id: Uuid,
 }
 

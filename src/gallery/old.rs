@@ -5,10 +5,11 @@
 
 mod index;
 mod migrated;
+mod upkeep;
 mod walk;
 
 use super::found::Found;
-use crate::storage::{BlobStore, Container, NewBlob, PutMode, StorageError, StoredBlob};
+use crate::storage::{BlobStore, StorageError};
 use futures_util::FutureExt;
 use std::{
     collections::HashSet,
@@ -17,21 +18,10 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::watch, time::Instant};
-use uuid::Uuid;
-use walk::Walked;
 
 pub(super) use index::OldIndex;
 pub(super) use migrated::{Batch, Migrated};
 pub(super) use walk::{Part, Walker};
-
-/// The index, in the state container.
-const INDEX: &str = "gallery/old-images";
-
-/// An index of the most images with the longest names takes less.
-const MOST_INDEX_BYTES: u64 = 512 * 1024 * 1024;
-
-/// Writers of the index who meet another's begin anew this often; later ones leave it to those.
-const MOST_ROUNDS: usize = 3;
 
 /// A failed attempt is repeated after this long.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
@@ -258,117 +248,6 @@ impl Inner {
             }
             is_now
         })
-    }
-
-    /// Takes the stored index over, and where it is old or something has changed, writes it anew.
-    async fn bring_up_to_date(&self, changes: &[Change]) -> Result<(), StorageError> {
-        for _ in 0..MOST_ROUNDS {
-            let stored = self.read().await?;
-            let (mut index, mode, is_old) = match stored {
-                None => (None, PutMode::Create, true),
-                Some(blob) => {
-                    let mut index = OldIndex::parse(&blob.bytes);
-                    let is_old = index.as_mut().is_none_or(|index| {
-                        index.walked_before = index.walked_before.saturating_add(blob.age);
-                        index.walked_before >= self.settings.walked_after
-                    });
-                    (index, PutMode::Replace(blob.etag), is_old)
-                }
-            };
-            if let Some(index) = &mut index {
-                changes.iter().for_each(|change| change.apply(index));
-                self.publish(index.clone());
-            }
-            if !is_old && changes.is_empty() {
-                return Ok(());
-            }
-            if is_old {
-                index = Some(self.build(index.unwrap_or_default(), changes).await?);
-            }
-            let index = index.unwrap_or_default();
-            self.publish(index.clone());
-            match self.write(&index, mode).await {
-                Ok(()) => return Ok(()),
-                Err(StorageError::Changed | StorageError::AlreadyExists) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    async fn read(&self) -> Result<Option<StoredBlob>, StorageError> {
-        let stored = self
-            .store
-            .get_at_most(Container::State, INDEX, MOST_INDEX_BYTES);
-        match stored.await {
-            Ok(blob) => Ok(Some(blob)),
-            Err(StorageError::NotFound) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Walks the container, with what an earlier index knew of the parts that cannot be seen.
-    async fn build(&self, before: OldIndex, changes: &[Change]) -> Result<OldIndex, StorageError> {
-        let migrated = Migrated::read(self.store.as_ref()).await?;
-        let foreign = self.walk(Part::Foreign, &before, &migrated).await.found;
-        let index = |strays: Vec<Found>, hidden: Vec<String>| {
-            let found = [foreign.clone(), strays].concat();
-            let mut index = OldIndex::new(found, hidden, before.walks + 1);
-            changes.iter().for_each(|change| change.apply(&mut index));
-            index
-        };
-        let is_known_stray = |it: &&index::OldImage| {
-            Part::Strays.has(it.path()) && !migrated.has(it.path(), it.millis())
-        };
-        let known_strays = before.iter().filter(is_known_stray);
-        let with_known_strays = index(
-            known_strays.map(|image| image.to_found()).collect(),
-            before.hidden().map(str::to_owned).collect(),
-        );
-        if !before.walks.is_multiple_of(self.settings.walks_per_search) {
-            return Ok(with_known_strays);
-        }
-        // The long part: what is found so far is to be seen meanwhile.
-        self.publish(with_known_strays);
-        let strays = self.walk(Part::Strays, &before, &migrated).await;
-        Ok(index(strays.found, strays.hidden))
-    }
-
-    async fn walk(&self, part: Part, before: &OldIndex, migrated: &Migrated) -> Walked {
-        let mut walked = walk::walk(self.store.as_ref(), part, migrated).await;
-        walked.fill_up_from(before, part, migrated);
-        walked
-    }
-
-    async fn rebuild(&self) -> Result<(), StorageError> {
-        for _ in 0..MOST_ROUNDS {
-            let (mut before, mode) = match self.read().await? {
-                None => (OldIndex::default(), PutMode::Create),
-                Some(blob) => {
-                    let index = OldIndex::parse(&blob.bytes).unwrap_or_default();
-                    (index, PutMode::Replace(blob.etag))
-                }
-            };
-            before.walks = 0; // searched for strays too
-            let index = self.build(before, &[]).await?;
-            match self.write(&index, mode).await {
-                Ok(()) => return Ok(()),
-                Err(StorageError::Changed | StorageError::AlreadyExists) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    async fn write(&self, index: &OldIndex, mode: PutMode) -> Result<(), StorageError> {
-        let blob = NewBlob {
-            content: index.to_json().into(),
-            content_type: "application/json".to_owned(),
-            metadata: Default::default(),
-            write_id: Uuid::new_v4(),
-        };
-        let put = self.store.put(Container::State, INDEX, blob, mode);
-        put.await.map(drop)
     }
 
     fn publish(&self, mut index: OldIndex) {
