@@ -2,8 +2,6 @@
 //! newest first.
 
 mod add;
-mod by_keys;
-mod cursor;
 mod details;
 mod found;
 mod id;
@@ -13,8 +11,6 @@ mod migrate;
 mod name;
 mod of_operation;
 mod old;
-mod ours;
-mod pages;
 mod png_text;
 mod prompts;
 mod record;
@@ -28,17 +24,17 @@ use crate::{
     storage::{BlobStore, Container, ListQuery, SignedResource, StorageError},
 };
 use bytes::Bytes;
+use list::Pages;
 use old::OldImages;
-use pages::Pages;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 use thumbs::Thumbs;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use cursor::{Cursor, InvalidCursor};
 pub use details::{ImageDetails, Thumbnail};
 pub use id::{ImageId, InvalidImageId};
+pub use list::{Cursor, InvalidCursor};
 pub use metadata::{ImageFacts, UsageFact};
 pub use migrate::{
     LeftReason, MigrationCounts, MigrationEnd, MigrationEvent, MigrationMode, MigrationOptions,

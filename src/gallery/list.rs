@@ -1,14 +1,20 @@
 //! The list: our own images and the old ones, merged by their time, page by page.
 
+mod by_keys;
+mod cursor;
+mod ours;
+mod pages;
+
 use super::{
-    Cursor, Gallery, ImageEntry, ImagePage, ListImagesQuery,
-    found::Found,
-    old::OldIndex,
-    ours::{LARGEST_PAGE, Next, Ours, Place},
+    Gallery, ImageEntry, ImagePage, ListImagesQuery, found::Found, id::ImageId, old::OldIndex,
 };
 use crate::{sas::SasTerms, storage::StorageError};
+use ours::{LARGEST_PAGE, Next, Ours, Place};
 use std::sync::Arc;
 use time::OffsetDateTime;
+
+pub use cursor::{Cursor, InvalidCursor};
+pub(super) use pages::Pages;
 
 /// Without a `limit`, a list ends here and names a cursor.
 const MOST_IN_ONE_LIST: usize = 10_000;
@@ -124,7 +130,7 @@ impl Gallery {
         terms: &SasTerms,
         public_base_url: &str,
     ) -> Result<ImageEntry, StorageError> {
-        let id = super::id::ImageId::of(&found.path);
+        let id = ImageId::of(&found.path);
         Ok(ImageEntry {
             url: self.signed_url(&found.path, terms, public_base_url)?,
             thumbnail_url: self.thumbnail_url(&id, terms, public_base_url)?,

@@ -1,8 +1,8 @@
 //! Where a page of the list ended: opaque text that only this gallery can make, so that nobody
 //! else decides what a list call asks the store for.
 
-use super::{Gallery, ours::Place};
-use crate::sas::is_same;
+use super::ours::Place;
+use crate::{gallery::Gallery, sas::is_same};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub struct Cursor {
 pub struct InvalidCursor;
 
 impl Gallery {
-    /// Reads a cursor that [`ImagePage::next_cursor`](super::ImagePage) had, on any instance over
+    /// Reads a cursor that [`ImagePage::next_cursor`](crate::gallery::ImagePage) had, on any instance over
     /// the same store.
     ///
     /// # Errors

@@ -2,11 +2,11 @@
 //! character in a name, and anybody with a writing signature could put one there. The digits of
 //! the keys divide the list into ever smaller parts, until only the one key is missing.
 
-use super::{
-    found::{self, Found, OURS},
-    pages::Page,
+use super::pages::Page;
+use crate::{
+    gallery::found::{self, Found, OURS},
+    storage::{BlobPage, BlobStore, Container, ListQuery, StorageError},
 };
-use crate::storage::{BlobStore, Container, ListQuery, StorageError};
 use std::sync::Arc;
 
 /// A key has so many digits, so a list that fails can be divided so often.
@@ -113,7 +113,7 @@ async fn list(
     prefix: &str,
     marker: Option<String>,
     size: u32,
-) -> Result<crate::storage::BlobPage, StorageError> {
+) -> Result<BlobPage, StorageError> {
     let query = ListQuery {
         prefix: prefix.to_owned(),
         marker,

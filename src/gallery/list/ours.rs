@@ -2,10 +2,12 @@
 
 use super::{
     by_keys,
-    found::Found,
     pages::{Page, PageKey, Pages},
 };
-use crate::storage::{BlobStore, StorageError};
+use crate::{
+    gallery::found::Found,
+    storage::{BlobStore, StorageError},
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

@@ -1,7 +1,9 @@
 //! The store's pages of `gallery/`, each read once for all who want it within a few seconds.
 
-use super::found::{self, Found};
-use crate::storage::{BlobStore, Container, ListQuery, StorageError};
+use crate::{
+    gallery::found::{self, Found},
+    storage::{BlobStore, Container, ListQuery, StorageError},
+};
 use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
@@ -21,7 +23,7 @@ const BEHIND_OURS: &str = "gallery/:";
 
 /// One page of the store's list of `gallery/`, in the store's order.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(in crate::gallery) struct Page {
     /// Our images.
     pub found: Vec<Found>,
     /// What lies below `gallery/` without being one of ours.
@@ -32,7 +34,7 @@ pub(super) struct Page {
 
 /// Which page: it begins behind `marker` and was asked for with `size`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PageKey {
+pub(in crate::gallery) struct PageKey {
     pub marker: Option<String>,
     pub size: u32,
 }
@@ -40,7 +42,7 @@ pub(super) struct PageKey {
 type PageResult = Result<Arc<Page>, Arc<StorageError>>;
 
 /// Pages, remembered while they are fresh.
-pub(super) struct Pages {
+pub(in crate::gallery) struct Pages {
     store: Arc<dyn BlobStore>,
     memory: Duration,
     kept: Mutex<Vec<Kept>>,
