@@ -23,7 +23,7 @@ async fn a_thumbnail_that_was_made_while_its_image_was_removed_is_not_remembered
     until(|| store.count(Step::Write) == 1).await;
     // The maker still sees the image, and learns so when that is gone.
     store.hold(Step::Look);
-    until(|| store.count(Step::Look) == 2).await;
+    until(|| store.count(Step::Look) == 3).await;
     gallery.remove(&image).await.unwrap();
     store.release();
     assert!(early.await.unwrap().is_ok());
