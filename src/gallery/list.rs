@@ -30,12 +30,6 @@ const SMALL_PAGE: u32 = 100;
 /// next. Stores may give short and empty pages: after so many calls the answer is short.
 const MOST_CALLS: usize = 3;
 
-/// A part of the list, on its way.
-struct Merged {
-    found: Vec<Found>,
-    next: Option<Cursor>,
-}
-
 impl Gallery {
     /// Lists images newest first, whoever stored them. Ours come before old ones of the same
     /// millisecond.
@@ -60,22 +54,32 @@ impl Gallery {
         });
         let store = self.store.as_ref();
         let ours = Ours::new(&self.pages, store, cursor.ours, page_size, most_calls);
-        let merged = self.merge(ours, cursor.old, limit).await?;
+        let ours = match query.limit {
+            None => ours.wanting(limit),
+            Some(_) => ours, // the usual page is one call
+        };
         let terms = self.read_terms(now);
-        let images = merged.found.into_iter();
-        let images = images.map(|found| self.entry(found, &terms, public_base_url));
+        let mut images = Vec::with_capacity(limit.min(1000));
+        // Images are signed while the next page is on its way.
+        let give = |found| {
+            images.push(self.entry(found, &terms, public_base_url)?);
+            Ok(())
+        };
+        let next = self.merge(ours, cursor.old, limit, give).await?;
         Ok(ImagePage {
-            images: images.collect::<Result<_, _>>()?,
-            next_cursor: merged.next.map(|cursor| self.cursor_text(&cursor)),
+            images,
+            next_cursor: next.map(|cursor| self.cursor_text(&cursor)),
         })
     }
 
+    /// Gives as many images as wanted, newest first, and tells where to go on.
     async fn merge(
         &self,
         mut ours: Ours<'_>,
         mut last_old: Option<(u64, String)>,
         limit: usize,
-    ) -> Result<Merged, Arc<StorageError>> {
+        mut give: impl FnMut(Found) -> Result<(), StorageError>,
+    ) -> Result<Option<Cursor>, Arc<StorageError>> {
         // The store is asked for both at once.
         let is_rest_old = ours.is_at_end();
         let old = async {
@@ -89,8 +93,8 @@ impl Gallery {
         let is_old_known = old.is_some();
         let old = old.unwrap_or_default();
         let mut old_index = first_behind(&old, last_old.as_ref());
-        let mut found = Vec::with_capacity(limit.min(1000));
-        while found.len() < limit {
+        let mut given = 0;
+        while given < limit {
             let next_old = old.get(old_index);
             let takes_old = match (ours.next().await?, next_old) {
                 (Next::Enough, _) | (Next::End, None) => break,
@@ -102,13 +106,17 @@ impl Gallery {
                 (Next::Image(image), Some(old)) => old.millis() > image.created_millis,
                 (Next::Image(_), None) => false,
             };
-            match next_old.filter(|_| takes_old) {
+            let image = match next_old.filter(|_| takes_old) {
                 Some(image) => {
                     last_old = Some((image.millis(), image.path().to_owned()));
                     old_index += 1;
-                    found.push(image.to_found());
+                    Some(image.to_found())
                 }
-                None => found.extend(ours.take()),
+                None => ours.take(),
+            };
+            if let Some(image) = image {
+                give(image)?;
+                given += 1;
             }
         }
         self.old.note(ours.take_strays());
@@ -118,10 +126,7 @@ impl Gallery {
             ours: place,
             old: last_old,
         };
-        Ok(Merged {
-            found,
-            next: (!is_whole).then_some(cursor),
-        })
+        Ok((!is_whole).then_some(cursor))
     }
 
     pub(super) fn entry(

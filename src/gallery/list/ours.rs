@@ -87,6 +87,8 @@ pub(super) struct Ours<'a> {
     size: u32,
     current: Option<Current>,
     calls_left: usize,
+    /// So many images are surely wanted: the next page is read while they are taken from this.
+    wanted: usize,
     strays: Vec<Found>,
 }
 
@@ -113,8 +115,14 @@ impl<'a> Ours<'a> {
             size,
             current: None,
             calls_left: most_calls,
+            wanted: 0,
             strays: Vec::new(),
         }
+    }
+
+    /// Reads ahead as long as so many images are not taken.
+    pub fn wanting(self, wanted: usize) -> Self {
+        Self { wanted, ..self }
     }
 
     /// The next image, which stays the next one until it is taken.
@@ -140,6 +148,7 @@ impl<'a> Ours<'a> {
         let current = self.current.as_mut()?;
         let image = current.next()?.clone();
         current.given += 1;
+        self.wanted = self.wanted.saturating_sub(1);
         self.place.go_behind(&image.path, current.size);
         if !self.has_image() {
             self.turn();
@@ -201,6 +210,7 @@ impl<'a> Ours<'a> {
         };
         self.strays.extend(page.strays.iter().cloned());
         let given = self.place.last().map_or(0, |last| given_of(&page, last));
+        self.read_ahead(&page, given);
         self.current = Some(Current { page, size, given });
         if !self.has_image() {
             // Many new images, many folders or strangers lie here: past them in larger steps.
@@ -208,6 +218,15 @@ impl<'a> Ours<'a> {
             self.turn();
         }
         Ok(())
+    }
+
+    fn read_ahead(&self, page: &Page, given: usize) {
+        let is_page = matches!(self.place, Place::Page { .. });
+        let is_wanted = is_page && page.found.len() - given < self.wanted;
+        if let Some(marker) = page.next_marker.clone().filter(|_| is_wanted) {
+            let (marker, size) = (Some(marker), self.size);
+            self.pages.read_ahead(PageKey { marker, size });
+        }
     }
 
     /// One page. One that cannot be listed may hold a name that cannot: then its images are found

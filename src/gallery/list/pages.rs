@@ -73,6 +73,11 @@ impl Pages {
         page.await
     }
 
+    /// Has a page read that will be wanted soon, while its reader does something else.
+    pub fn read_ahead(&self, key: PageKey) {
+        drop(tokio::spawn(self.kept_or_new(key)));
+    }
+
     /// Forgets all pages, those too that are on their way: what was written or deleted before
     /// this call shows in every page that is asked for behind it.
     pub fn forget(&self) {

@@ -116,7 +116,10 @@ async fn a_list_without_a_limit_ends_at_ten_thousand_and_other_limits_go_on_from
         store.add(&format!("old{index}_1700000000003.png"));
     }
     let gallery = warm_gallery(&store).await;
+    let before = store.count(Step::Page);
     let first = list(&gallery, None, None).await.unwrap();
+    // One is read ahead, and none that nobody wants.
+    assert_eq!(store.count(Step::Page), before + 2);
     let mut given = paths(&first);
     assert_eq!(given.len(), 10_000);
     let mut cursor = first.next_cursor;
