@@ -39,8 +39,9 @@ pub(crate) async fn run(plan: &Plan, subjects: &mut [Subject]) -> Result<(), Fai
                 subject.ask_warm(Asked::FirstPage).await?;
             }
             let is_turn = round % plan.whole_list_each == 0;
-            if is_turn && plan.has_time(&subject.figures.whole_warm) {
+            if is_turn && plan.has_time(&subject.figures.whole_spaced) {
                 subject.ask_warm(Asked::WholeList).await?;
+                subject.ask_whole_again().await?;
             }
         }
     }

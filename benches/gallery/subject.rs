@@ -80,7 +80,10 @@ pub(crate) struct Figures {
     /// Whether those were all.
     pub(crate) walk_is_whole: bool,
     pub(crate) whole_cold: Samples,
-    pub(crate) whole_warm: Samples,
+    /// Everything behind the seconds for which pages are remembered.
+    pub(crate) whole_spaced: Samples,
+    /// Everything right behind that.
+    pub(crate) whole_repeated: Samples,
 }
 
 #[derive(Deserialize)]
@@ -155,8 +158,16 @@ impl Subject {
         let sample = ask_for(asked, &self.world, &self.caller, &self.service).await?;
         match asked {
             Asked::FirstPage => self.figures.first_spaced.push(sample),
-            Asked::WholeList => self.figures.whole_warm.push(sample),
+            Asked::WholeList => self.figures.whole_spaced.push(sample),
         }
+        Ok(())
+    }
+
+    /// Everything once more, while the pages are remembered.
+    pub(crate) async fn ask_whole_again(&mut self) -> Result<(), Failure> {
+        let asked = Asked::WholeList;
+        let sample = ask_for(asked, &self.world, &self.caller, &self.service).await?;
+        self.figures.whole_repeated.push(sample);
         Ok(())
     }
 

@@ -106,19 +106,26 @@ fn print_whole_lists(subjects: &[Subject]) {
         "cold p50 ms",
         "of",
         "lists",
-        "warm p50 ms",
+        "repeated p50 ms",
+        "of",
+        "lists",
+        "spaced p50 ms",
         "max ms",
         "of",
         "lists",
         "bytes",
     ]);
     for subject in subjects {
-        let (cold, warm) = (&subject.figures.whole_cold, &subject.figures.whole_warm);
+        let (cold, warm) = (&subject.figures.whole_cold, &subject.figures.whole_spaced);
+        let repeated = &subject.figures.whole_repeated;
         table.row(vec![
             subject.world.name(),
             cold.shown(50),
             cold.len().to_string(),
             cold.lists(),
+            repeated.shown(50),
+            repeated.len().to_string(),
+            repeated.lists(),
             warm.shown(50),
             warm.shown(100),
             warm.len().to_string(),
@@ -146,8 +153,17 @@ pub(crate) fn print_original(subject: &Subject, original: &Original) {
     let figures = &subject.figures;
     for (name, cold, warm) in [
         ("the original's way, everything", cold, warm),
-        ("a page of 50", &figures.first_cold, &figures.first_spaced),
-        ("everything", &figures.whole_cold, &figures.whole_warm),
+        (
+            "a page of 50, spaced",
+            &figures.first_cold,
+            &figures.first_spaced,
+        ),
+        ("everything", &figures.whole_cold, &figures.whole_repeated),
+        (
+            "everything, spaced",
+            &figures.whole_cold,
+            &figures.whole_spaced,
+        ),
     ] {
         table.row(vec![
             name.to_owned(),
