@@ -35,7 +35,7 @@ use uuid::Uuid;
 pub use details::{ImageDetails, Thumbnail};
 pub use id::{ImageId, InvalidImageId};
 pub use list::{Cursor, InvalidCursor};
-pub use metadata::{ImageFacts, UsageFact};
+pub use metadata::{ImageFacts, UsageFact, format_millis};
 pub use migrate::{
     LeftReason, MigrationCounts, MigrationEnd, MigrationEvent, MigrationMode, MigrationOptions,
     MigrationReporter, Originals,

@@ -2,6 +2,8 @@
 
 use super::found::THUMBNAILS;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
 
 /// A blob's name has at most 1024 characters, of four bytes at the most.
 const MOST_PATH_BYTES: usize = 4 * 1024;
@@ -51,6 +53,16 @@ impl ImageId {
     pub fn path(&self) -> &str {
         &self.path
     }
+}
+
+/// A path's SHA-256 in hexadecimal digits, where the path itself would be too long.
+pub(super) fn hash_of(path: &str) -> String {
+    let mut digits = String::new();
+    for byte in Sha256::digest(path) {
+        // Writing to a string cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 #[cfg(test)]

@@ -19,10 +19,6 @@ pub(super) use pages::Pages;
 /// Without a `limit`, a list ends here and names a cursor.
 const MOST_IN_ONE_LIST: usize = 10_000;
 
-/// Two calls for the longest list. They cannot be made at once, since only the first page tells
-/// where the second begins.
-const PAGE_OF_ALL: u32 = LARGEST_PAGE;
-
 /// The usual limits are below this; pages of one size serve them all from one call.
 const SMALL_PAGE: u32 = 100;
 
@@ -43,9 +39,11 @@ impl Gallery {
         public_base_url: &str,
     ) -> Result<ImagePage, Arc<StorageError>> {
         let limit = query.limit.unwrap_or(MOST_IN_ONE_LIST);
+        // Two calls for the longest list. They cannot be made at once, since only the first page
+        // tells where the second begins.
         let page_size = match query.limit {
-            None => PAGE_OF_ALL,
-            Some(limit) => u32::try_from(limit).map_or(PAGE_OF_ALL, |limit| limit.max(SMALL_PAGE)),
+            None => LARGEST_PAGE,
+            Some(limit) => u32::try_from(limit).map_or(LARGEST_PAGE, |limit| limit.max(SMALL_PAGE)),
         };
         let most_calls = query.limit.map_or(usize::MAX, |_| MOST_CALLS);
         let cursor = query.cursor.clone().unwrap_or(Cursor {

@@ -204,7 +204,7 @@ fn bytes_of(metadata: &Metadata) -> usize {
 }
 
 /// RFC 3339 in UTC, always with three digits of a second; `None` for years that it cannot write.
-pub(super) fn format_millis(moment: OffsetDateTime) -> Option<String> {
+pub fn format_millis(moment: OffsetDateTime) -> Option<String> {
     let format =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     let utc = moment.checked_to_offset(UtcOffset::UTC)?;

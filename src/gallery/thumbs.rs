@@ -1,7 +1,7 @@
 //! The thumbnails of images: where they lie, which are known to be there, and making one that is
 //! missing, once for all who ask for it.
 
-use super::{ImageId, found::THUMBNAILS};
+use super::{ImageId, found::THUMBNAILS, id::hash_of};
 use crate::{
     storage::{BlobStore, Container, DeleteMode, NewBlob, PutMode, StorageError},
     thumbnails::{self, Thumbnailer},
@@ -14,7 +14,6 @@ use futures_util::{
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
-    fmt::Write,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -118,12 +117,7 @@ fn key_of(image: &ImageId) -> Key {
 /// Where an image's thumbnail lies. A path with the image's own in it might be too long, and no
 /// list has to find thumbnails.
 pub(super) fn path_of(image: &ImageId) -> String {
-    let mut path = THUMBNAILS.to_owned();
-    for byte in key_of(image) {
-        // Writing to a string cannot fail.
-        let _ = write!(path, "{byte:02x}");
-    }
-    path + ".webp"
+    format!("{THUMBNAILS}{}.webp", hash_of(image.path()))
 }
 
 impl Thumbs {

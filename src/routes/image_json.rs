@@ -1,8 +1,7 @@
 //! The JSON of one image of the gallery, as `getImages` and `images` answer it.
 
-use crate::gallery::ImageEntry;
+use crate::gallery::{ImageEntry, format_millis};
 use serde::Serialize;
-use time::{OffsetDateTime, macros::format_description};
 
 /// What is told of an image.
 #[derive(Debug, Serialize)]
@@ -29,7 +28,7 @@ impl From<ImageEntry> for ImageJson {
             url: entry.url,
             name: entry.name,
             prompt: entry.prompt,
-            created_at: format_millis(entry.created_at),
+            created_at: format_millis(entry.created_at).unwrap_or_default(),
             model: entry.model,
             size: entry.size,
             content_type: entry.content_type,
@@ -37,11 +36,4 @@ impl From<ImageEntry> for ImageJson {
             thumbnail_url: entry.thumbnail_url,
         }
     }
-}
-
-/// RFC 3339 in UTC, always with three digits of a second, so that texts sort as times do.
-fn format_millis(moment: OffsetDateTime) -> String {
-    let format =
-        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    moment.format(format).unwrap_or_default()
 }

@@ -199,7 +199,7 @@ fn outside_crates_stay_in_their_rooms() {
             &[
                 "src/sas",
                 "src/api_key",
-                "src/gallery/metadata/copied",
+                "src/gallery/id",
                 "src/gallery/migrate/source",
                 "src/gallery/thumbs",
                 "src/images/demo",

@@ -1,8 +1,7 @@
 //! What is kept beside the copy of an old image: all that its source tells, and where that lay.
 
 use super::*;
-use sha2::{Digest, Sha256};
-use std::fmt::Write;
+use crate::gallery::id::hash_of;
 
 /// The path of the image that this one is a copy of, percent-encoded.
 const MIGRATED_FROM: &str = "migrated_from";
@@ -82,13 +81,7 @@ fn mark_of(path: &str) -> String {
     if is_whole {
         return encoded;
     }
-    let mut mark = encoded;
-    mark.push(BEFORE_HASH);
-    for byte in Sha256::digest(path) {
-        // Writing to a string cannot fail.
-        let _ = write!(mark, "{byte:02x}");
-    }
-    mark
+    format!("{encoded}{BEFORE_HASH}{}", hash_of(path))
 }
 
 fn facts_of(record: &ImageRecord) -> ImageFacts {
