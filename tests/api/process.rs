@@ -271,8 +271,7 @@ async fn a_disk_that_is_full_in_mid_write_leaves_no_half_image() {
     };
     let problem = generate().await.assert_problem(502, "storage_error");
     assert_eq!(base64_decode(&problem["b64_json"]), picture);
-    let incoming = std::fs::read_dir(folder.path().join("incoming"));
-    assert_eq!(incoming.unwrap().count(), 0);
+    nothing_is_on_its_way(&running, folder.path()).await;
     let list = || Answer::of(client().get(format!("{}/api/getImages", running.base)));
     assert_eq!(list().await.json()["imageUrls"], serde_json::json!([]));
     assert_eq!(generate().await.status, 200, "a small one has room");
@@ -280,4 +279,16 @@ async fn a_disk_that_is_full_in_mid_write_leaves_no_half_image() {
         list().await.json()["imageUrls"].as_array().unwrap().len(),
         1
     );
+}
+
+/// The operation's end is written behind the answer, through files of its own that go again.
+async fn nothing_is_on_its_way(running: &Running, folder: &Path) {
+    let incoming = || std::fs::read_dir(folder.join("incoming")).unwrap();
+    let empty = async {
+        while incoming().count() > 0 {
+            Answer::of(client().get(&running.base)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), empty).await;
+    assert!(waited.is_ok(), "half an image was left");
 }
