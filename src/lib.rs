@@ -9,6 +9,8 @@ pub mod sas;
 pub mod api_key;
 pub mod event_stream;
 
+pub mod credentials;
+
 pub mod openai;
 pub mod storage;
 pub mod thumbnails;

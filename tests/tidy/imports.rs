@@ -3,7 +3,8 @@
 use crate::rust_files;
 use std::collections::{BTreeMap, BTreeSet};
 
-const CAPABILITIES: [&str; 8] = [
+const CAPABILITIES: [&str; 9] = [
+    "credentials",
     "gallery",
     "health",
     "images",
@@ -54,9 +55,10 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
             "gallery",
             vec!["storage", "thumbnails", "image_format", "prompt", "sas"],
         ),
-        ("storage", vec!["sas"]),
+        ("storage", vec!["credentials", "sas"]),
         ("thumbnails", vec!["image_format"]),
-        ("openai", vec![]),
+        ("openai", vec!["credentials"]),
+        ("credentials", vec![]),
         ("api_key", vec!["sas"]),
         ("event_stream", vec!["picture_json"]),
         ("image_format", vec![]),
@@ -192,6 +194,10 @@ fn outside_crates_stay_in_their_rooms() {
             &["azure_core::", "azure_storage::", "azure_storage_blobs::"],
             &["src/storage/azure"],
         ),
+        (
+            &["azure_core_1::", "azure_identity::"],
+            &["src/credentials"],
+        ),
         (&["quick_xml::"], &["src/storage/azure"]),
         (&["hmac::"], &["src/sas"]),
         (
@@ -220,6 +226,7 @@ fn outside_crates_stay_in_their_rooms() {
                 "src/routes",
                 "src/operations",
                 "src/storage/azure",
+                "src/credentials",
                 "src/openai/retry.rs",
             ],
         ),
