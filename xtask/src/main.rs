@@ -5,8 +5,10 @@ mod bench;
 mod fuzz;
 mod npm;
 mod package;
+mod python;
 mod stage;
 mod step;
+mod supply_chain;
 mod test;
 mod workspace;
 
@@ -17,7 +19,8 @@ use step::Failure;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  test [-- <args>]   format, lints, documentation, package, then every test (<args> go to cargo test)
+  test [-- <args>]   format, lints, documentation, dependencies, package, then every test (<args> go to cargo test)
+  dependencies       check licences, sources, bans, advisories and unused dependencies alone
   stage              build the release binary and put it beside host.json
   package            build the release binary and make target/package/visionary and visionary.zip
   bench [<args>]     run the benchmark of the service against the release binary (<args> go to it)
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     };
     let outcome = match command {
         "test" => test::run(rest),
+        "dependencies" => supply_chain::run(),
         "stage" => stage::run(),
         "package" => package::run().map(|_| ()),
         "bench" => bench::run(rest),

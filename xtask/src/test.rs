@@ -4,7 +4,9 @@
 use crate::azurite;
 use crate::npm;
 use crate::package;
+use crate::python;
 use crate::step::{self, Failure};
+use crate::supply_chain;
 use crate::workspace::cargo;
 
 /// Runs all steps; `arguments` go to `cargo test`, without a leading `--`.
@@ -13,6 +15,11 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     step::run("cargo fmt (fuzz)", &mut fuzz_format())?;
     step::run("cargo clippy", &mut clippy())?;
     step::run("cargo doc", &mut documentation())?;
+    let python = python::Environment::prepare()?;
+    match &python {
+        Ok(environment) => supply_chain::check(environment)?,
+        Err(sentence) => println!("    dependencies: NOT CHECKED, {sentence}"),
+    }
     let package = package::run()?;
     let (_azurite, azurite_url) = azurite::start_or_explain()?;
     let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
@@ -20,7 +27,8 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
         .args(without_separator(arguments))
         .env("VISIONARY_TEST_AZURITE", azurite_url)
         .env("VISIONARY_TEST_PACKAGE", package)
-        .env("VISIONARY_TEST_NPM", npm::directory());
+        .env("VISIONARY_TEST_NPM", npm::directory())
+        .env("VISIONARY_TEST_PYTHON", python::describe(&python));
     // Last, and with nothing after it: the tests' own summary ends the output.
     step::run_untimed("cargo test", &mut tests)
 }
