@@ -3,6 +3,7 @@
 use crate::{
     api_key::ApiKey,
     config::{ConfigProblems, Mode, ProviderConfig, ServiceConfig, StorageConfig},
+    credentials::Credentials,
     error,
     gallery::Gallery,
     health::{Health, HealthSettings},
@@ -73,7 +74,8 @@ impl Service {
         }
     }
 
-    /// The start-up line: which provider, which store, and how to change each.
+    /// The start-up line: which provider, which store, which identity where one is used, and how
+    /// to change each.
     #[must_use]
     pub fn summary(&self) -> &str {
         match self {
@@ -119,10 +121,12 @@ impl App {
     /// [`StartError`] for what only shows when it is tried.
     pub fn new(config: ServiceConfig) -> Result<Self, StartError> {
         let http = http_client().build().map_err(StartError::HttpClient)?;
+        let credentials = open_credentials(&config, &http);
         let (store, files) = open_store(&config.storage, &http)?;
-        let (generator, suggestions) = open_provider(&config, &http)?;
+        let (generator, suggestions) = open_provider(&config, &http, credentials.as_ref())?;
         let gallery = Arc::new(Gallery::new(store.clone(), config.gallery.clone()));
-        let summary = summary(&config, generator.as_ref(), store.as_ref());
+        let credentials = credentials.as_deref();
+        let summary = summary(&config, generator.as_ref(), store.as_ref(), credentials);
         let operations = Arc::new(Operations::new(
             generator.clone(),
             gallery.clone(),
@@ -207,6 +211,12 @@ fn http_client() -> reqwest::ClientBuilder {
         .user_agent(concat!("visionary/", env!("CARGO_PKG_VERSION")))
 }
 
+/// One for all that asks Azure without a key, so that they share tokens.
+fn open_credentials(config: &ServiceConfig, http: &reqwest::Client) -> Option<Arc<Credentials>> {
+    let identity = config.identity.as_ref()?;
+    Some(Arc::new(Credentials::of(identity, http.clone())))
+}
+
 type Store = (Arc<dyn BlobStore>, Option<Arc<DirectoryStore>>);
 
 fn open_store(config: &StorageConfig, http: &reqwest::Client) -> Result<Store, StartError> {
@@ -236,11 +246,12 @@ fn open_folder(
 fn open_provider(
     config: &ServiceConfig,
     http: &reqwest::Client,
+    credentials: Option<&Arc<Credentials>>,
 ) -> Result<(Arc<dyn ImageGenerator>, Suggestions), StartError> {
     match &config.provider {
         ProviderConfig::Demo => Ok((Arc::new(DemoPainter::default()), Suggestions::stored())),
         ProviderConfig::OpenAi(openai) => {
-            let client = OpenAiClient::new(http.clone(), openai.upstream.clone());
+            let client = OpenAiClient::new(http.clone(), openai.upstream.clone(), credentials);
             let suggestions = match &openai.suggestions {
                 Some(settings) => Suggestions::by_model(client.clone(), settings.clone()),
                 None => Suggestions::stored(),
@@ -259,6 +270,7 @@ fn summary(
     config: &ServiceConfig,
     generator: &dyn ImageGenerator,
     store: &dyn BlobStore,
+    credentials: Option<&Credentials>,
 ) -> String {
     let provider = match config.provider {
         ProviderConfig::Demo => {
@@ -280,5 +292,9 @@ fn summary(
             store.describe()
         ),
     };
-    format!("{provider}; {store}")
+    let identity = credentials.map_or_else(String::new, |credentials| {
+        let name = credentials.describe();
+        format!("; identity: {name} (AZURE_TOKEN_CREDENTIALS chooses another)")
+    });
+    format!("{provider}; {store}{identity}")
 }

@@ -2,6 +2,7 @@
 //! with the name of its setting.
 
 mod environment;
+mod identity;
 mod local_settings;
 mod provider;
 mod reader;
@@ -10,6 +11,7 @@ mod table;
 
 use crate::{
     api_key::ApiKey,
+    credentials::IdentitySettings,
     gallery::{GallerySettings, SignatureScope, SignatureSettings},
     images::MAX_IMAGES,
     operations::OperationSettings,
@@ -57,6 +59,8 @@ pub struct ServiceConfig {
     pub provider: ProviderConfig,
     /// Where images are kept.
     pub storage: StorageConfig,
+    /// Who this process is to Entra ID; only where something is asked without a key.
+    pub identity: Option<IdentitySettings>,
     /// How the gallery is kept.
     pub gallery: GallerySettings,
     /// The largest `n` of a request.
@@ -164,7 +168,8 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
     let is_deployed = ["WEBSITE_SITE_NAME", "CONTAINER_APP_NAME"]
         .iter()
         .any(|name| reader.is_set(name));
-    let provider = provider::read(reader, is_deployed);
+    let identity = identity::read(reader, is_deployed);
+    let provider = provider::read(reader, is_deployed, identity.is_some());
     let storage = storage::read(reader, mode, is_deployed);
     let gallery = GallerySettings::new(read_signatures(reader, storage.as_ref()));
     let max_images = reader
@@ -177,9 +182,11 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
         Mode::Standalone => reader.origins("CORS_ORIGINS"),
         Mode::Handler => Vec::new(),
     };
+    let (provider, storage) = (provider?, storage?);
     Some(ServiceConfig {
-        provider: provider?,
-        storage: storage?,
+        identity: identity.filter(|_| provider.uses_identity()),
+        provider,
+        storage,
         gallery,
         max_images: u8::try_from(max_images).ok()?,
         operations,

@@ -1,7 +1,11 @@
 //! Microsoft Entra ID tokens for all that asks Azure without a key: one cache for each scope,
 //! renewed before a token ends, by one request at a time.
 
-use azure_core_1::credentials::{AccessToken as IssuedToken, TokenCredential};
+mod az;
+mod identity;
+mod reason;
+
+use azure_core_1::credentials::TokenCredential;
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     collections::HashMap,
@@ -10,12 +14,22 @@ use std::{
     time::Duration,
 };
 use time::OffsetDateTime;
+use tokio::time::Instant;
+
+pub use identity::{Application, IdentitySettings};
 
 /// A token with less than this left is renewed before it is used.
 const RENEWED_BEFORE_END: time::Duration = time::Duration::minutes(5);
 
+/// After a request the token that there is stays in use for so long, even one that ends soon: an
+/// identity endpoint that fails, or that gives short tokens, is not asked by every caller.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
+
 /// An identity endpoint answers at once, a sign-in in a second or two, `az` in some more.
 const LONGEST_REQUEST: Duration = Duration::from_secs(20);
+
+/// The same while the old token is still good: nobody needs the new one yet.
+const LONGEST_RENEWAL: Duration = Duration::from_secs(5);
 
 /// Makes the credential that tokens come from. The library's credentials keep tokens for
 /// themselves, so a refused one can only be got rid of with its credential.
@@ -24,7 +38,11 @@ pub type MakeCredential =
 
 /// A bearer token.
 #[derive(Debug, Clone)]
-pub struct AccessToken {
+pub struct AccessToken(Arc<Issued>);
+
+/// One answer to one request: two may bring the same text.
+#[derive(Debug)]
+struct Issued {
     secret: SecretString,
     expires_at: OffsetDateTime,
 }
@@ -33,13 +51,20 @@ impl AccessToken {
     /// The value of an `Authorization` header.
     #[must_use]
     pub fn bearer(&self) -> SecretString {
-        format!("Bearer {}", self.secret.expose_secret()).into()
+        format!("Bearer {}", self.0.secret.expose_secret()).into()
+    }
+
+    /// Whether a text repeats it.
+    #[must_use]
+    pub fn is_in(&self, text: &str) -> bool {
+        let secret = self.0.secret.expose_secret();
+        !secret.is_empty() && text.contains(secret)
     }
 
     /// Its last moment.
     #[must_use]
     pub fn expires_at(&self) -> OffsetDateTime {
-        self.expires_at
+        self.0.expires_at
     }
 }
 
@@ -67,6 +92,34 @@ type Slot = tokio::sync::Mutex<State>;
 struct State {
     credential: Option<Arc<dyn TokenCredential>>,
     token: Option<AccessToken>,
+    last: Option<LastRequest>,
+}
+
+/// When the last request ended, and why without a token.
+struct LastRequest {
+    ended_at: Instant,
+    failure: Option<CredentialError>,
+}
+
+impl State {
+    /// The token, while it is good and need not be renewed now.
+    fn usable(&self, now: OffsetDateTime) -> Option<&AccessToken> {
+        let token = self.still_good(now)?;
+        let is_asked_for_lately = |last: &LastRequest| last.ended_at.elapsed() < RENEWAL_PAUSE;
+        let may_wait = token.expires_at() - now > RENEWED_BEFORE_END
+            || self.last.as_ref().is_some_and(is_asked_for_lately);
+        may_wait.then_some(token)
+    }
+
+    fn still_good(&self, now: OffsetDateTime) -> Option<&AccessToken> {
+        self.token.as_ref().filter(|token| token.expires_at() > now)
+    }
+
+    /// The failure of a request that ended while somebody who came at that moment waited for it.
+    fn failure_since(&self, came_at: Instant) -> Option<&CredentialError> {
+        let last = self.last.as_ref().filter(|last| last.ended_at >= came_at)?;
+        last.failure.as_ref()
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -97,34 +150,37 @@ impl Credentials {
 
     /// A token for `scope` (`https://storage.azure.com/.default`): the one that is there while
     /// it has five minutes left, else a new one, asked for once whoever wants it. While a new
-    /// one cannot be had the old one is good until its end.
+    /// one cannot be had the old one is good until its end. Whoever waited for a request that
+    /// failed shares its failure.
     ///
     /// # Errors
     /// [`CredentialError`] when there is none.
     pub async fn token(&self, scope: &str) -> Result<AccessToken, CredentialError> {
+        let came_at = Instant::now();
         let slot = self.slot(scope);
         let mut state = slot.lock().await;
         let now = OffsetDateTime::now_utc();
-        let left = |token: &AccessToken| token.expires_at - now;
-        if let Some(token) = &state.token
-            && left(token) > RENEWED_BEFORE_END
-        {
+        if let Some(token) = state.usable(now) {
             return Ok(token.clone());
         }
-        match (self.ask(&mut state, scope).await, &state.token) {
-            (Ok(issued), _) => {
-                let token = AccessToken {
-                    secret: issued.token.secret().to_owned().into(),
-                    expires_at: issued.expires_on,
-                };
+        if let Some(error) = state.failure_since(came_at) {
+            return Err(error.clone());
+        }
+        let asked = self.ask(&mut state, scope, now).await;
+        state.last = Some(LastRequest {
+            ended_at: Instant::now(),
+            failure: asked.as_ref().err().cloned(),
+        });
+        match (asked, state.still_good(now)) {
+            (Ok(token), _) => {
                 state.token = Some(token.clone());
                 Ok(token)
             }
-            (Err(error), Some(old)) if left(old).is_positive() => {
+            (Err(error), Some(old)) => {
                 tracing::warn!(%error, "a token is not renewed yet; the old one is still good");
                 Ok(old.clone())
             }
-            (Err(error), _) => Err(error),
+            (Err(error), None) => Err(error),
         }
     }
 
@@ -133,11 +189,8 @@ impl Credentials {
     pub async fn refused(&self, scope: &str, token: &AccessToken) {
         let slot = self.slot(scope);
         let mut state = slot.lock().await;
-        let is_here = state
-            .token
-            .as_ref()
-            .is_some_and(|kept| kept.secret.expose_secret() == token.secret.expose_secret());
-        if is_here {
+        let kept = state.token.as_ref();
+        if kept.is_some_and(|kept| Arc::ptr_eq(&kept.0, &token.0)) {
             *state = State::default();
         }
     }
@@ -147,21 +200,37 @@ impl Credentials {
         slots.entry(scope.to_owned()).or_default().clone()
     }
 
-    async fn ask(&self, state: &mut State, scope: &str) -> Result<IssuedToken, CredentialError> {
+    async fn ask(
+        &self,
+        state: &mut State,
+        scope: &str,
+        now: OffsetDateTime,
+    ) -> Result<AccessToken, CredentialError> {
         let failed = |reason: String| CredentialError {
             credential: self.description.clone(),
             reason,
         };
         let credential = match &state.credential {
             Some(credential) => credential.clone(),
-            None => (self.make)().map_err(|error| failed(error.to_string()))?,
+            None => (self.make)().map_err(|error| failed(reason::of(&error)))?,
         };
         state.credential = Some(credential.clone());
+        let longest = match state.still_good(now) {
+            Some(_) => LONGEST_RENEWAL,
+            None => LONGEST_REQUEST,
+        };
         let scopes = [scope];
-        let asked = tokio::time::timeout(LONGEST_REQUEST, credential.get_token(&scopes, None));
-        match asked.await {
-            Ok(issued) => issued.map_err(|error| failed(error.to_string())),
-            Err(_) => Err(failed(format!("no answer within {LONGEST_REQUEST:?}"))),
-        }
+        let asked = tokio::time::timeout(longest, credential.get_token(&scopes, None));
+        let issued = asked
+            .await
+            .map_err(|_| failed(format!("no answer within {longest:?}")))?
+            .map_err(|error| failed(reason::of(&error)))?;
+        Ok(AccessToken(Arc::new(Issued {
+            secret: issued.token.secret().to_owned().into(),
+            expires_at: issued.expires_on,
+        })))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,20 +2,23 @@
 //! credentials, sending, retrying, and reading errors.
 
 mod address;
+mod authorization;
 mod body;
 mod failure;
 mod models;
 mod policy;
 mod retry;
 
+use crate::credentials::Credentials;
+use authorization::{Sent, Tokens};
 use bytes::Bytes;
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
-use std::{future::Future, time::Duration};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap};
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use url::Url;
 
 pub use address::{ApiCall, Endpoint};
+pub use authorization::ApiCredential;
 pub use body::{AnswerBody, ReadAnswer, WholeBody};
 pub use failure::UpstreamError;
 pub use models::ModelEnd;
@@ -35,8 +38,8 @@ const PLAIN: &str = "identity";
 pub struct OpenAiSettings {
     /// Which service, and where.
     pub endpoint: Endpoint,
-    /// The key; servers on one's own machine often need none.
-    pub api_key: Option<SecretString>,
+    /// What opens its door.
+    pub credential: ApiCredential,
     /// Sent as `OpenAI-Organization`.
     pub organization: Option<String>,
     /// Wait before the first retry; doubled each time, at most 8 s (the official client's values).
@@ -76,13 +79,23 @@ pub struct FailedCall {
 pub struct OpenAiClient {
     http: reqwest::Client,
     settings: OpenAiSettings,
+    tokens: Option<Tokens>,
 }
 
 impl OpenAiClient {
-    /// A client over the shared HTTP client.
+    /// A client over the shared HTTP client. Where the settings want Entra ID tokens, they come
+    /// from `credentials`; without them calls go out with nothing that opens a door.
     #[must_use]
-    pub fn new(http: reqwest::Client, settings: OpenAiSettings) -> Self {
-        Self { http, settings }
+    pub fn new(
+        http: reqwest::Client,
+        settings: OpenAiSettings,
+        credentials: Option<&Arc<Credentials>>,
+    ) -> Self {
+        Self {
+            tokens: Tokens::of(&settings, credentials),
+            http,
+            settings,
+        }
     }
 
     /// The upstream's address, for those who may fetch from it what it names.
@@ -112,40 +125,39 @@ impl OpenAiClient {
     ) -> Result<UpstreamAnswer<R::Output>, FailedCall> {
         let url = self.settings.endpoint.url(call, model);
         let body = Bytes::from(body.to_string());
-        let (mut attempts, mut maybe_paid) = (0, false);
+        let (mut sent, mut tries, mut maybe_paid) = (Sent::default(), 0, false);
         loop {
             let request = self
                 .http
                 .post(url.clone())
-                .headers(self.headers())
                 .header("content-type", "application/json")
                 .header("accept", reader.accepts())
                 .header(ACCEPT_ENCODING, PLAIN)
                 .body(body.clone());
-            attempts += 1;
-            let deadline = policy.attempt_deadline(attempts);
-            let sent = self.attempt(request, deadline, policy.latest, reader);
-            let failure = match sent.await {
+            tries += 1;
+            let deadline = policy.attempt_deadline(tries);
+            let attempt = self.attempt(request, deadline, policy, &mut sent, reader);
+            let failure = match attempt.await {
                 Ok((value, request_id)) => {
                     return Ok(UpstreamAnswer {
                         value,
                         request_id,
-                        attempts,
+                        attempts: sent.attempts,
                     });
                 }
                 Err(failure) => failure,
             };
             maybe_paid |= failure.is_in_success || !failure.error.surely_cost_nothing();
-            let wait = retry::wait_before_next(&failure, attempts, &self.settings, policy);
+            let wait = retry::wait_before_next(&failure, tries, &self.settings, policy);
             if let Some(wait) = wait {
-                tracing::info!(attempts, error = %failure.error, wait_ms = wait.as_millis(), "upstream call is to be sent again");
+                tracing::info!(attempts = sent.attempts, error = %failure.error, wait_ms = wait.as_millis(), "upstream call is to be sent again");
                 if policy.wait(wait).await.is_ok() {
                     continue;
                 }
             }
             return Err(FailedCall {
-                error: self.without_key(failure.error),
-                attempts,
+                error: self.without_secrets(failure.error, &sent),
+                attempts: sent.attempts,
                 request_id: failure.request_id,
                 maybe_paid,
             });
@@ -161,12 +173,10 @@ impl OpenAiClient {
     pub async fn check(&self, deadline: Instant) -> Result<Vec<ModelEnd>, UpstreamError> {
         let request = self
             .http
-            .get(self.settings.endpoint.url(ApiCall::Models, ""))
-            .headers(self.headers());
-        let response = within(deadline, async {
-            request.send().await.map_err(retry::Failure::connection)
-        });
-        let response = response.await.map_err(|failure| failure.error)?;
+            .get(self.settings.endpoint.url(ApiCall::Models, ""));
+        let mut sent = Sent::default();
+        let response = self.send(request, deadline, None, &mut sent).await;
+        let response = response.map_err(|failure| failure.error)?;
         let status = response.status();
         match status.as_u16() {
             401 | 403 => Err(UpstreamError::Misconfigured {
@@ -189,13 +199,14 @@ impl OpenAiClient {
         &self,
         request: reqwest::RequestBuilder,
         deadline: Instant,
-        latest: Instant,
+        policy: SendPolicy<'_>,
+        sent: &mut Sent,
         reader: &R,
     ) -> Result<(R::Output, Option<String>), retry::Failure> {
-        let response = within(deadline, async {
-            request.send().await.map_err(retry::Failure::connection)
-        });
-        let response = response.await?;
+        let SendPolicy {
+            latest, canceled, ..
+        } = policy;
+        let response = self.send(request, deadline, canceled, sent).await?;
         let status = response.status();
         let request_id = request_id(response.headers());
         let (outcome, hints) = if status.is_success() {
@@ -216,46 +227,6 @@ impl OpenAiClient {
                 is_in_success: status.is_success(),
             }),
         }
-    }
-
-    /// A sentence that repeats the key goes to nobody, whatever the key looks like.
-    fn without_key(&self, error: UpstreamError) -> UpstreamError {
-        match (error, &self.settings.api_key) {
-            (UpstreamError::InvalidRequest { message, parameter }, Some(key))
-                if message.contains(key.expose_secret()) =>
-            {
-                UpstreamError::InvalidRequest {
-                    message: String::new(),
-                    parameter,
-                }
-            }
-            (error, _) => error,
-        }
-    }
-
-    /// The one place where the key is opened to be sent.
-    fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        if let Some(key) = &self.settings.api_key {
-            let (name, value) = match &self.settings.endpoint {
-                Endpoint::OpenAi { .. } => {
-                    (AUTHORIZATION, format!("Bearer {}", key.expose_secret()))
-                }
-                Endpoint::AzureDeployments { .. } | Endpoint::AzureV1 { .. } => (
-                    reqwest::header::HeaderName::from_static("api-key"),
-                    key.expose_secret().to_owned(),
-                ),
-            };
-            if let Ok(mut value) = HeaderValue::from_str(&value) {
-                value.set_sensitive(true);
-                headers.insert(name, value);
-            }
-        }
-        let organization = self.settings.organization.as_deref();
-        if let Some(Ok(organization)) = organization.map(HeaderValue::from_str) {
-            headers.insert("openai-organization", organization);
-        }
-        headers
     }
 }
 

@@ -14,7 +14,11 @@ use tracing_subscriber::{
 
 /// These crates write credentials at debug level: `azure_core` up to 0.21 logs the authorization
 /// header (RUSTSEC-2026-0275). Whatever is asked for, they stay above it.
-const FLOORED: [&str; 3] = ["azure_core", "azure_storage", "azure_identity"];
+const FLOORED: [&str; 2] = ["azure_core", "azure_storage"];
+
+/// These tell at info of each credential that is made and of each request that failed, with
+/// addresses; what of it matters is told by who asked for a token.
+const SILENCED: [&str; 2] = ["azure_identity", "typespec"];
 
 /// The HTTP crates' own chatter holds whole URLs, and those may be signed.
 const QUIET: [&str; 4] = ["reqwest", "hyper", "hyper_util", "rustls"];
@@ -95,6 +99,9 @@ fn start_with(lines: Lines, directives: Option<&str>, default: LevelFilter) {
 
 fn is_allowed(metadata: &Metadata<'_>) -> bool {
     let belongs_to = |names: &[&str]| names.iter().any(|name| metadata.target().starts_with(name));
+    if belongs_to(&SILENCED) {
+        return *metadata.level() <= Level::WARN;
+    }
     if belongs_to(&FLOORED) || belongs_to(&QUIET) {
         return *metadata.level() <= Level::INFO;
     }

@@ -2,12 +2,18 @@
 //! `local.settings.json` of the working directory below it.
 
 use super::local_settings::{LocalSettings, LocalSettingsError};
-use std::{collections::BTreeMap, io::ErrorKind, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::ErrorKind,
+    path::PathBuf,
+};
 
 /// Names and values; an empty value is as good as none.
 #[derive(Clone, Default)]
 pub struct Environment {
     values: BTreeMap<String, String>,
+    /// The names that only the file has.
+    of_file: BTreeSet<String>,
     pub(super) local_http_port: Option<u64>,
     pub(super) local_settings_error: Option<LocalSettingsError>,
     /// Where the process was started.
@@ -58,6 +64,7 @@ impl Environment {
                 let cors = settings.cors.map(|cors| ("CORS_ORIGINS".to_owned(), cors));
                 for (name, value) in settings.values.into_iter().chain(cors) {
                     if self.get(&name).is_none() {
+                        self.of_file.insert(name.clone());
                         self.values.insert(name, value);
                     }
                 }
@@ -69,5 +76,10 @@ impl Environment {
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let value = self.values.get(name)?.trim();
         (!value.is_empty()).then_some(value)
+    }
+
+    /// The same, for what others read from the process's environment too: the file's do not count.
+    pub(super) fn get_of_process(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|_| !self.of_file.contains(name))
     }
 }

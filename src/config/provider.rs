@@ -4,7 +4,7 @@ use super::reader::Reader;
 use crate::{
     health::ConfiguredModel,
     images::openai::{AZURE_PROVIDER, HostPattern, OpenAiImageSettings},
-    openai::{DEFAULT_BASE_URL, Endpoint, OpenAiSettings},
+    openai::{ApiCredential, DEFAULT_BASE_URL, Endpoint, OpenAiSettings},
     suggestions::{Fallback, SuggestionApi, SuggestionSettings},
 };
 use std::time::Duration;
@@ -24,6 +24,11 @@ const AZURE_OPENAI: [&str; 3] = [
     "AZURE_OPENAI_API_KEY",
     "AZURE_OPENAI_DEPLOYMENT_NAME",
 ];
+const AZURE_SCOPE: &str = "AZURE_OPENAI_SCOPE";
+
+/// What tokens for Azure OpenAI are for, with the dated versions and with v1.
+const DEFAULT_AZURE_SCOPE: &str = "https://cognitiveservices.azure.com/.default";
+
 const AZURE_TEXT_DEPLOYMENT: &str = "AZURE_OPENAI_TEXT_DEPLOYMENT_NAME";
 const ORGANIZATION: [&str; 2] = ["OPEN_AI_ORGANIZATION", "OPENAI_ORG_ID"];
 
@@ -71,24 +76,41 @@ impl ProviderConfig {
     }
 }
 
+impl ProviderConfig {
+    /// Whether it is asked with tokens of this process's identity.
+    #[must_use]
+    pub fn uses_identity(&self) -> bool {
+        match self {
+            Self::Demo => false,
+            Self::OpenAi(openai) => {
+                matches!(openai.upstream.credential, ApiCredential::Entra { .. })
+            }
+        }
+    }
+}
+
 impl From<OpenAiConfig> for ProviderConfig {
     fn from(config: OpenAiConfig) -> Self {
         Self::OpenAi(Box::new(config))
     }
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, is_deployed: bool) -> Option<ProviderConfig> {
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    is_deployed: bool,
+    has_identity: bool,
+) -> Option<ProviderConfig> {
     const NAME: &str = "IMAGE_PROVIDER";
     let words = ["openai", "azure-openai", "diffusion", "demo"];
     let any = |names: &[&str]| names.iter().any(|name| reader.is_set(name));
     let openai = any(&OPENAI_KEY) || any(&ORGANIZATION) || any(&["OPENAI_BASE_URL"]);
-    let azure = any(&AZURE_OPENAI) || any(&[AZURE_TEXT_DEPLOYMENT]);
+    let azure = any(&AZURE_OPENAI) || any(&[AZURE_TEXT_DEPLOYMENT, AZURE_SCOPE]);
     let is_named = reader.is_set(NAME);
     let common = Common::read(reader);
     let named = reader.one_of(NAME, &words);
     // Half a configuration is a mistake, even beside another provider that is named.
     if azure || named.as_deref() == Some("azure-openai") {
-        report_missing_azure(reader);
+        report_missing_azure(reader, has_identity);
     }
     match (named.as_deref(), openai, azure) {
         (Some("openai"), ..) => read_openai(reader, &common).map(ProviderConfig::from),
@@ -135,7 +157,7 @@ fn read_openai(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig>
         Endpoint::OpenAi {
             base_url: base_url?,
         },
-        api_key,
+        api_key.map_or(ApiCredential::None, |key| ApiCredential::Key(key.into())),
         organization,
     );
     let text_model = text_model.unwrap_or_else(|| DEFAULT_TEXT_MODEL.to_owned());
@@ -153,7 +175,7 @@ fn read_openai(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig>
 
 fn read_azure(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig> {
     let endpoint = reader.url("AZURE_OPENAI_ENDPOINT");
-    let api_key = reader.header_value(&["AZURE_OPENAI_API_KEY"]);
+    let credential = read_azure_credential(reader);
     let version = reader.text(&["OPENAI_API_VERSION"]);
     let is_version = |text: &str| {
         text.bytes()
@@ -172,7 +194,7 @@ fn read_azure(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig> 
     let text_deployment = read_model(reader, AZURE_TEXT_DEPLOYMENT);
     let endpoint = Endpoint::azure(endpoint?, version.as_deref());
     Some(OpenAiConfig {
-        upstream: settings(endpoint, api_key, None),
+        upstream: settings(endpoint, credential, None),
         images: OpenAiImageSettings {
             provider: AZURE_PROVIDER,
             model: deployment?,
@@ -183,14 +205,34 @@ fn read_azure(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig> 
     })
 }
 
+/// A key wins: whoever sets one wants it used.
+fn read_azure_credential(reader: &mut Reader<'_>) -> ApiCredential {
+    let key = reader.header_value(&[AZURE_OPENAI[1]]);
+    let scope = reader.text(&[AZURE_SCOPE]);
+    let is_scope = |scope: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:/".contains(&byte);
+        scope.ends_with("/.default") && scope.bytes().all(allowed)
+    };
+    if scope.as_deref().is_some_and(|scope| !is_scope(scope)) {
+        let rule = "must be an address with /.default at its end, such as";
+        reader.problem(AZURE_SCOPE, format!("{rule} {DEFAULT_AZURE_SCOPE}"));
+    }
+    match key {
+        Some(key) => ApiCredential::Key(key.into()),
+        None => ApiCredential::Entra {
+            scope: scope.unwrap_or_else(|| DEFAULT_AZURE_SCOPE.to_owned()),
+        },
+    }
+}
+
 fn settings(
     endpoint: Endpoint,
-    api_key: Option<String>,
+    credential: ApiCredential,
     organization: Option<String>,
 ) -> OpenAiSettings {
     OpenAiSettings {
         endpoint,
-        api_key: api_key.map(Into::into),
+        credential,
         organization,
         first_retry_delay: Duration::from_millis(500),
         error_body_timeout: Duration::from_secs(5),
@@ -220,12 +262,21 @@ fn read_download_hosts(reader: &mut Reader<'_>) -> Vec<HostPattern> {
     hosts
 }
 
-fn report_missing_azure(reader: &mut Reader<'_>) {
+fn report_missing_azure(reader: &mut Reader<'_>, has_identity: bool) {
     for name in AZURE_OPENAI {
-        if !reader.is_set(name) {
-            let problem = "is missing (azure-openai needs endpoint, key and deployment)";
-            reader.problem(name, problem);
+        if reader.is_set(name) {
+            continue;
         }
+        let problem = match (name == AZURE_OPENAI[1], has_identity) {
+            (true, true) => continue,
+            (true, false) => {
+                "is missing, and there is no identity in its place: set the key, or leave it out \
+                and give the app a managed identity (AZURE_TOKEN_CREDENTIALS names other \
+                credentials)"
+            }
+            (false, _) => "is missing (azure-openai needs endpoint and deployment)",
+        };
+        reader.problem(name, problem);
     }
 }
 

@@ -167,6 +167,11 @@ fn of_upstream(error: &UpstreamError) -> ApiError {
             "upstream_misconfigured",
             "the image provider refused this service; its operator has to look at the settings",
         ),
+        UpstreamError::NoToken(_) => bad_gateway(
+            "upstream_misconfigured",
+            "this service could not sign in to the image provider, so nothing was sent to it; \
+                its operator has to look at its identity",
+        ),
         UpstreamError::RateLimited {
             retry_after,
             quota_is_spent,

@@ -4,6 +4,7 @@
 mod quote;
 mod refusal;
 
+use crate::credentials::CredentialError;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -36,6 +37,9 @@ pub enum UpstreamError {
         /// The provider's status.
         status: u16,
     },
+    /// Nothing was sent, for there is no token to show.
+    #[error("there is no token for the provider")]
+    NoToken(#[source] CredentialError),
     /// Too many requests, or no money left.
     #[error("the provider's rate limit is reached")]
     RateLimited {
@@ -78,6 +82,7 @@ impl UpstreamError {
             Self::InvalidRequest { .. }
             | Self::ModelNotFound
             | Self::Misconfigured { .. }
+            | Self::NoToken(_)
             | Self::RateLimited { .. } => true,
             Self::Unreachable(error) => error.is_connect(),
             Self::Refused { .. }

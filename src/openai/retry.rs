@@ -92,7 +92,7 @@ pub(super) fn with_retry_after(error: UpstreamError, hints: RetryHints) -> Upstr
     }
 }
 
-/// How long to wait before the attempt after number `attempts`; `None` ends the call.
+/// How long to wait before the attempt after number `attempts`, from 1; `None` ends the call.
 pub(super) fn wait_before_next(
     failure: &Failure,
     attempts: u32,
@@ -165,7 +165,7 @@ mod tests {
     fn settings() -> OpenAiSettings {
         OpenAiSettings {
             endpoint: Endpoint::azure("https://x".parse().unwrap(), None),
-            api_key: None,
+            credential: crate::openai::ApiCredential::None,
             organization: None,
             first_retry_delay: Duration::from_millis(500),
             error_body_timeout: Duration::from_secs(5),

@@ -30,6 +30,7 @@ mod get_chatgpt_suggestion;
 mod get_images;
 mod health;
 mod hostile_prompts;
+mod identity;
 mod image_details;
 mod image_removal;
 mod migrate;

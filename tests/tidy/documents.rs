@@ -8,8 +8,15 @@ use visionary::{
     router::FUNCTIONS,
 };
 
-/// The Functions host and the shell set these; they have no place in the app's settings.
-const NOT_IN_THE_EXAMPLE: [&str; 4] = ["FUNCTIONS_CUSTOMHANDLER_PORT", "PORT", "HOST", "RUST_LOG"];
+/// The platform, the Functions host and the shell set these; they have no place in the app's
+/// settings.
+const NOT_IN_THE_EXAMPLE: [&str; 5] = [
+    "FUNCTIONS_CUSTOMHANDLER_PORT",
+    "IDENTITY_ENDPOINT",
+    "PORT",
+    "HOST",
+    "RUST_LOG",
+];
 
 #[test]
 fn the_readmes_table_is_the_settings_table() {
@@ -80,6 +87,8 @@ fn the_settings_table_is_what_the_code_reads() {
     let others = [
         "WEBSITE_SITE_NAME",
         "CONTAINER_APP_NAME",
+        "IDENTITY_HEADER",
+        "PATH",
         "XDG_DATA_HOME",
         "LOCALAPPDATA",
         "HOME",

@@ -18,13 +18,15 @@ const REFUSED_KEYS: [&str; 4] = [
 ];
 
 /// Whoever writes of these may go on to quote them.
-const KEY_WORDS: [&str; 6] = [
+const KEY_WORDS: [&str; 8] = [
     "api key",
     "api-key",
     "api_key",
     "apikey",
     "subscription key",
     "authorization",
+    "bearer",
+    "access token",
 ];
 
 pub(super) fn refuses_key(message: &str) -> bool {

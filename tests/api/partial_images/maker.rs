@@ -14,7 +14,7 @@ use visionary::{
         openai::{DownloadHosts, Downloads, OpenAiImageSettings, OpenAiImages},
         parse_request,
     },
-    openai::{Endpoint, OpenAiClient, OpenAiSettings, UpstreamError},
+    openai::{ApiCredential, Endpoint, OpenAiClient, OpenAiSettings, UpstreamError},
 };
 
 pub const CALLS: &str = "/images/generations";
@@ -95,7 +95,7 @@ pub fn images_at(upstream: &Upstream, model: &str, first_retry_delay: Duration) 
         endpoint: Endpoint::OpenAi {
             base_url: base_url.clone(),
         },
-        api_key: None,
+        credential: ApiCredential::None,
         organization: None,
         first_retry_delay,
         error_body_timeout: Duration::from_secs(5),
@@ -109,7 +109,7 @@ pub fn images_at(upstream: &Upstream, model: &str, first_retry_delay: Duration) 
         timeout: None,
         download_hosts: Vec::new(),
     };
-    OpenAiImages::new(OpenAiClient::new(http, settings), images, downloads)
+    OpenAiImages::new(OpenAiClient::new(http, settings, None), images, downloads)
 }
 
 pub fn request(options: &Value) -> ImageRequest {
