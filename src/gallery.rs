@@ -2,6 +2,7 @@
 //! newest first.
 
 mod add;
+mod addresses;
 mod details;
 mod found;
 mod id;
@@ -32,9 +33,10 @@ use thumbs::Thumbs;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use addresses::Addresses;
 pub use details::{ImageDetails, Thumbnail};
 pub use id::{ImageId, InvalidImageId};
-pub use list::{Cursor, InvalidCursor};
+pub use list::{Cursor, CursorError};
 pub use metadata::{ImageFacts, UsageFact, format_millis};
 pub use migrate::{
     LeftReason, MigrationCounts, MigrationEnd, MigrationEvent, MigrationMode, MigrationOptions,
@@ -197,19 +199,6 @@ impl Gallery {
         }
     }
 
-    /// A signed, read-only address of a stored image.
-    ///
-    /// # Errors
-    /// [`StorageError`] when the store cannot sign.
-    pub fn url(
-        &self,
-        image: &StoredImage,
-        now: OffsetDateTime,
-        public_base_url: &str,
-    ) -> Result<String, StorageError> {
-        self.signed_url(&image.path, &self.read_terms(now), public_base_url)
-    }
-
     /// The encoded picture of a stored image, as its maker gave it.
     ///
     /// # Errors
@@ -222,8 +211,12 @@ impl Gallery {
     /// A signature of the whole container (or account) as a query string without `?`.
     ///
     /// # Errors
-    /// [`StorageError::CannotSign`] where the store is no account.
-    pub fn shared_access_signature(&self, now: OffsetDateTime) -> Result<String, StorageError> {
+    /// [`StorageError::CannotSign`] where the store cannot sign for an account, others where it
+    /// has no key now.
+    pub async fn shared_access_signature(
+        &self,
+        now: OffsetDateTime,
+    ) -> Result<String, StorageError> {
         let resource = match self.signatures.scope {
             SignatureScope::Container => SignedResource::ImagesContainer,
             SignatureScope::Account => SignedResource::Account,
@@ -232,7 +225,7 @@ impl Gallery {
             permissions: self.signatures.container_permissions.clone(),
             ..self.read_terms(now)
         };
-        self.store.sign(resource, &terms)
+        self.store.signer().await?.sign(resource, &terms)
     }
 
     /// At least so long a signature holds that is given now.
@@ -241,7 +234,8 @@ impl Gallery {
         Duration::from_secs(60 * u64::from(self.signatures.minutes_left))
     }
 
-    /// Whether the store answers: lists one blob at the most, which costs next to nothing.
+    /// Whether the store answers and can sign: lists one blob at the most, which costs next to
+    /// nothing.
     ///
     /// # Errors
     /// [`StorageError`] with the reason why not.
@@ -250,7 +244,8 @@ impl Gallery {
             max_results: Some(1),
             ..ListQuery::default()
         };
-        self.store.list(Container::Images, &query).await.map(drop)
+        self.store.list(Container::Images, &query).await?;
+        self.store.signer().await.map(drop)
     }
 
     /// Which store it is, without secrets.
@@ -267,17 +262,6 @@ impl Gallery {
             expires_at,
             protocol: self.store.protocol(),
         }
-    }
-
-    fn signed_url(
-        &self,
-        path: &str,
-        terms: &SasTerms,
-        public_base_url: &str,
-    ) -> Result<String, StorageError> {
-        let signature = self.store.sign(SignedResource::Image(path), terms)?;
-        let address = self.store.image_url(path, public_base_url);
-        Ok(format!("{address}?{signature}"))
     }
 }
 

@@ -5,10 +5,11 @@
 pub mod azure;
 mod content;
 pub mod directory;
+mod signer;
 
 pub use content::BlobContent;
+pub use signer::Signer;
 
-use crate::sas::SasTerms;
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::{collections::BTreeMap, time::Duration};
@@ -316,15 +317,18 @@ pub trait BlobStore: Send + Sync {
     async fn list(&self, container: Container, query: &ListQuery)
     -> Result<BlobPage, StorageError>;
 
-    /// Makes a signature as a query string without `?`.
+    /// What makes signatures now; a store without a key of its own may ask for one first.
     ///
     /// # Errors
-    /// [`StorageError::CannotSign`] where the store has no such signature.
-    fn sign(&self, resource: SignedResource<'_>, terms: &SasTerms) -> Result<String, StorageError>;
+    /// [`StorageError`] where there is no key to be had.
+    async fn signer(&self) -> Result<Signer, StorageError>;
 
     /// An authenticator of a message (HMAC-SHA256) that only who knows this store's secret can
     /// make; the same in every process that uses the store.
-    fn authenticate(&self, message: &[u8]) -> [u8; 32];
+    ///
+    /// # Errors
+    /// [`StorageError`] where the secret lies in the store and cannot be read or made there.
+    async fn authenticate(&self, message: &[u8]) -> Result<[u8; 32], StorageError>;
 
     /// The percent-encoded address of an image without a signature. `public_base_url`
     /// (scheme, host, port, no slash at the end) is used by stores that this process serves.

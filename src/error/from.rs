@@ -2,7 +2,7 @@
 
 use super::ApiError;
 use crate::{
-    gallery::{InvalidCursor, InvalidImageId},
+    gallery::{CursorError, InvalidImageId},
     images::{GenerationError, InvalidGpuSampleRequest, InvalidOption, is_field_of_providers},
     openai::UpstreamError,
     operations::{Destination, FinishedOperation, OperationError, Parcel, Payment},
@@ -41,13 +41,16 @@ impl From<InvalidGpuSampleRequest> for ApiError {
     }
 }
 
-impl From<InvalidCursor> for ApiError {
-    fn from(_: InvalidCursor) -> Self {
-        Self::invalid(
-            "cursor",
-            "is not one of ours",
-            "the nextCursor of an earlier answer",
-        )
+impl From<CursorError> for ApiError {
+    fn from(error: CursorError) -> Self {
+        match error {
+            CursorError::Invalid => Self::invalid(
+                "cursor",
+                "is not one of ours",
+                "the nextCursor of an earlier answer",
+            ),
+            CursorError::Storage(error) => error.into(),
+        }
     }
 }
 

@@ -1,15 +1,12 @@
 //! One image: all that is known of it, and its thumbnail.
 
 use super::{
-    Gallery, ImageEntry, ImageId, ImageRecord, StoredImage,
+    Gallery, ImageEntry, ImageId, ImageRecord,
     found::{self, Found},
     prompts,
     thumbs::{self, Made},
 };
-use crate::{
-    sas::SasTerms,
-    storage::{Container, StorageError},
-};
+use crate::storage::{Container, StorageError};
 use std::sync::Arc;
 use time::OffsetDateTime;
 
@@ -58,9 +55,9 @@ impl Gallery {
             record.prompt = Some(prompt);
             record.prompt_is_cut = false;
         }
-        let terms = self.read_terms(now);
+        let addresses = self.addresses(now, public_base_url).await?;
         Ok(ImageDetails {
-            entry: self.entry(found, &terms, public_base_url)?,
+            entry: addresses.entry(found)?,
             record,
         })
     }
@@ -78,46 +75,11 @@ impl Gallery {
         let made = self.thumbs.ensure(image).await;
         match made.inspect_err(|error| self.note_missing(image, error))? {
             Made::There => {
-                let terms = self.read_terms(now);
-                let path = thumbs::path_of(image);
-                Ok(Thumbnail::At(self.signed_url(
-                    &path,
-                    &terms,
-                    public_base_url,
-                )?))
+                let addresses = self.addresses(now, public_base_url).await?;
+                Ok(Thumbnail::At(addresses.of(&thumbs::path_of(image))?))
             }
             Made::Unusable => Ok(Thumbnail::Unusable),
             Made::NotNow => Ok(Thumbnail::NotNow),
-        }
-    }
-
-    /// Where a stored image's thumbnail is, or is made.
-    ///
-    /// # Errors
-    /// [`StorageError`] when the store cannot sign.
-    pub fn thumbnail_address(
-        &self,
-        image: &StoredImage,
-        now: OffsetDateTime,
-        public_base_url: &str,
-    ) -> Result<String, StorageError> {
-        let id = ImageId::of(&image.path);
-        self.thumbnail_url(&id, &self.read_terms(now), public_base_url)
-    }
-
-    /// The thumbnail itself where it is known to be there, else the function that makes it.
-    pub(super) fn thumbnail_url(
-        &self,
-        image: &ImageId,
-        terms: &SasTerms,
-        public_base_url: &str,
-    ) -> Result<String, StorageError> {
-        match self.thumbs.is_known(image) {
-            true => self.signed_url(&thumbs::path_of(image), terms, public_base_url),
-            false => Ok(format!(
-                "{public_base_url}/api/thumbnails/{}",
-                image.to_text()
-            )),
         }
     }
 

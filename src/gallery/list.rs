@@ -5,15 +5,13 @@ mod cursor;
 mod ours;
 mod pages;
 
-use super::{
-    Gallery, ImageEntry, ImagePage, ListImagesQuery, found::Found, id::ImageId, old::OldIndex,
-};
-use crate::{sas::SasTerms, storage::StorageError};
+use super::{Gallery, ImagePage, ListImagesQuery, found::Found, old::OldIndex};
+use crate::storage::StorageError;
 use ours::{LARGEST_PAGE, Next, Ours, Place};
 use std::sync::Arc;
 use time::OffsetDateTime;
 
-pub use cursor::{Cursor, InvalidCursor};
+pub use cursor::{Cursor, CursorError};
 pub(super) use pages::Pages;
 
 /// Without a `limit`, a list ends here and names a cursor.
@@ -56,17 +54,21 @@ impl Gallery {
             None => ours.wanting(limit),
             Some(_) => ours, // the usual page is one call
         };
-        let terms = self.read_terms(now);
+        let addresses = self.addresses(now, public_base_url).await?;
         let mut images = Vec::with_capacity(limit.min(1000));
         // Images are signed while the next page is on its way.
         let give = |found| {
-            images.push(self.entry(found, &terms, public_base_url)?);
+            images.push(addresses.entry(found)?);
             Ok(())
         };
         let next = self.merge(ours, cursor.old, limit, give).await?;
+        let next_cursor = match next {
+            Some(cursor) => Some(self.cursor_text(&cursor).await?),
+            None => None,
+        };
         Ok(ImagePage {
             images,
-            next_cursor: next.map(|cursor| self.cursor_text(&cursor)),
+            next_cursor,
         })
     }
 
@@ -125,27 +127,6 @@ impl Gallery {
             old: last_old,
         };
         Ok((!is_whole).then_some(cursor))
-    }
-
-    pub(super) fn entry(
-        &self,
-        found: Found,
-        terms: &SasTerms,
-        public_base_url: &str,
-    ) -> Result<ImageEntry, StorageError> {
-        let id = ImageId::of(&found.path);
-        Ok(ImageEntry {
-            url: self.signed_url(&found.path, terms, public_base_url)?,
-            thumbnail_url: self.thumbnail_url(&id, terms, public_base_url)?,
-            id: id.to_text(),
-            created_at: found.created_at(),
-            name: found.name,
-            prompt: found.prompt,
-            model: found.model,
-            size: found.size,
-            content_type: found.content_type,
-            size_bytes: found.size_bytes,
-        })
     }
 }
 

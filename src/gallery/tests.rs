@@ -48,7 +48,10 @@ async fn list(
     limit: Option<usize>,
     cursor: Option<&str>,
 ) -> Result<ImagePage, Arc<StorageError>> {
-    let cursor = cursor.map(|text| gallery.read_cursor(text).unwrap());
+    let cursor = match cursor {
+        Some(text) => Some(gallery.read_cursor(text).await.unwrap()),
+        None => None,
+    };
     let query = ListImagesQuery { limit, cursor };
     let now = OffsetDateTime::UNIX_EPOCH;
     gallery.list(&query, now, "http://here").await

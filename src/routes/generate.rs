@@ -123,7 +123,8 @@ async fn generate(
     let url = match &image.stored {
         Some(stored) => {
             let now = OffsetDateTime::now_utc();
-            Some(app.gallery.url(stored, now, &base_url)?)
+            let addresses = app.gallery.addresses(now, &base_url).await?;
+            Some(addresses.url(stored)?)
         }
         None => None,
     };

@@ -110,7 +110,7 @@ async fn accept(
     let fields = CallersFields(fields);
     let operation = app.operations.submit(command, fields).await?;
     let base_url = &answer.public_base_url;
-    let mut response = operation_answer(app, StatusCode::ACCEPTED, operation, base_url)?;
+    let mut response = operation_answer(app, StatusCode::ACCEPTED, operation, base_url).await?;
     let applied = HeaderValue::from_static("respond-async");
     response.headers_mut().insert(PREFERENCE_APPLIED, applied);
     Ok(response)
@@ -149,7 +149,10 @@ async fn wait(
     let finished = app.operations.generate(command).await?;
     let id = finished.operation.clone();
     let (content_type, body) = match delivery {
-        Delivery::Json => ("application/json", Body::new(answer.text(app, finished)?)),
+        Delivery::Json => (
+            "application/json",
+            Body::new(answer.text(app, finished).await?),
+        ),
         _ => ("text/plain; charset=utf-8", Body::from(MESSAGE)),
     };
     let headers = [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-store")];

@@ -15,6 +15,6 @@ use time::OffsetDateTime;
 /// 502 where the store cannot sign.
 pub async fn handle(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     let now = OffsetDateTime::now_utc();
-    let signature = app.gallery.shared_access_signature(now)?;
+    let signature = app.gallery.shared_access_signature(now).await?;
     Ok(([(CACHE_CONTROL, "no-store")], signature).into_response())
 }

@@ -43,7 +43,7 @@ pub async fn handle(
 ) -> Result<Response, ApiError> {
     let with_empty_list = |error: ApiError| error.with("imageUrls", Value::Array(Vec::new()));
     let query = parse_query(&app.gallery, uri.query().unwrap_or_default());
-    let query = query.map_err(with_empty_list)?;
+    let query = query.await.map_err(with_empty_list)?;
     let base_url = public_base_url(&app, &headers);
     let page = app
         .gallery
@@ -74,7 +74,7 @@ fn entity_tag(body: &[u8]) -> String {
     format!("W/\"{:016x}\"", hasher.finish())
 }
 
-fn parse_query(gallery: &Gallery, query: &str) -> Result<ListImagesQuery, ApiError> {
+async fn parse_query(gallery: &Gallery, query: &str) -> Result<ListImagesQuery, ApiError> {
     let mut parsed = ListImagesQuery::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         // Of a repeated parameter the last counts; a forwarding host joins them with commas.
@@ -82,7 +82,7 @@ fn parse_query(gallery: &Gallery, query: &str) -> Result<ListImagesQuery, ApiErr
         match name.as_ref() {
             _ if value.is_empty() => {}
             "limit" => parsed.limit = Some(parse_limit(value)?),
-            "cursor" => parsed.cursor = Some(gallery.read_cursor(value)?),
+            "cursor" => parsed.cursor = Some(gallery.read_cursor(value).await?),
             _ => {}
         }
     }

@@ -3,8 +3,10 @@
 use crate::{
     app::App,
     error::ApiError,
+    gallery::Addresses,
     operations::{FinishedImage, FinishedOperation},
     picture_json::{PictureJson, PictureText},
+    storage::StorageError,
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -28,9 +30,13 @@ impl ImageAnswer {
     ///
     /// # Errors
     /// What the store says when it cannot sign.
-    pub fn text(&self, app: &App, finished: FinishedOperation) -> Result<PictureText, ApiError> {
+    pub async fn text(
+        &self,
+        app: &App,
+        finished: FinishedOperation,
+    ) -> Result<PictureText, ApiError> {
         let mut pictures = PictureJson::default();
-        let json = self.json(app, finished, &mut pictures)?;
+        let json = self.json(app, finished, &mut pictures).await?;
         Ok(pictures.into_text(&json))
     }
 
@@ -38,7 +44,7 @@ impl ImageAnswer {
     ///
     /// # Errors
     /// What the store says when it cannot sign.
-    pub fn json(
+    pub async fn json(
         &self,
         app: &App,
         finished: FinishedOperation,
@@ -61,42 +67,55 @@ impl ImageAnswer {
         if let Some(usage) = finished.usage {
             object["usage"] = usage;
         }
-        let images = finished.images.into_iter();
-        let images: Result<Vec<Value>, ApiError> = images
-            .map(|image| self.image_json(app, image, pictures))
-            .collect();
+        let id = finished.operation.clone();
+        let images = self.images_json(app, finished.images, pictures).await;
+        // They are stored and paid for: whoever is told where to ask again does not order them anew.
+        let images =
+            images.map_err(|error| ApiError::from(error).with("operationId", id.as_str()))?;
         Ok(json!({
             "message": MESSAGE,
-            self.output_key.as_str(): images?,
+            self.output_key.as_str(): images,
             "object": object,
             "warnings": finished.warnings,
         }))
     }
 
-    fn image_json(
+    async fn images_json(
         &self,
         app: &App,
-        image: FinishedImage,
+        images: Vec<FinishedImage>,
         pictures: &mut PictureJson,
-    ) -> Result<Value, ApiError> {
-        let mut json = json!({});
-        if let Some(stored) = image.stored {
-            let now = OffsetDateTime::now_utc();
-            json = json!({
-                "id": stored.id(),
-                "url": app.gallery.url(&stored, now, &self.public_base_url)?,
-                "name": stored.name,
-                "thumbnailUrl": app.gallery.thumbnail_address(&stored, now, &self.public_base_url)?,
-                "contentType": stored.content_type,
-                "sizeBytes": stored.size_bytes,
-            });
-        }
-        if let Some(revised_prompt) = image.revised_prompt {
-            json["revisedPrompt"] = revised_prompt.into();
-        }
-        if let Some(bytes) = image.bytes {
-            json["b64_json"] = pictures.add(bytes);
-        }
-        Ok(json)
+    ) -> Result<Vec<Value>, StorageError> {
+        let now = OffsetDateTime::now_utc();
+        let addresses = app.gallery.addresses(now, &self.public_base_url).await?;
+        let images = images.into_iter();
+        images
+            .map(|image| image_json(&addresses, image, pictures))
+            .collect()
     }
+}
+
+fn image_json(
+    addresses: &Addresses<'_>,
+    image: FinishedImage,
+    pictures: &mut PictureJson,
+) -> Result<Value, StorageError> {
+    let mut json = json!({});
+    if let Some(stored) = image.stored {
+        json = json!({
+            "id": stored.id(),
+            "url": addresses.url(&stored)?,
+            "name": stored.name,
+            "thumbnailUrl": addresses.thumbnail_url(&stored)?,
+            "contentType": stored.content_type,
+            "sizeBytes": stored.size_bytes,
+        });
+    }
+    if let Some(revised_prompt) = image.revised_prompt {
+        json["revisedPrompt"] = revised_prompt.into();
+    }
+    if let Some(bytes) = image.bytes {
+        json["b64_json"] = pictures.add(bytes);
+    }
+    Ok(json)
 }

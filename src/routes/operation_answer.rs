@@ -34,7 +34,7 @@ pub fn set_operation_location(headers: &mut HeaderMap, id: &str, public_base_url
 ///
 /// # Errors
 /// What the store says when it cannot sign the images' addresses.
-pub fn operation_answer(
+pub async fn operation_answer(
     app: &App,
     status: StatusCode,
     operation: Operation,
@@ -64,7 +64,9 @@ pub fn operation_answer(
                 request_id: operation.request_id,
                 public_base_url: public_base_url.to_owned(),
             };
-            json["result"] = answer.json(app, result, &mut PictureJson::default())?;
+            json["result"] = answer
+                .json(app, result, &mut PictureJson::default())
+                .await?;
         }
         OperationStatus::Failed { error, .. } | OperationStatus::Canceled { error, .. } => {
             json["error"] = error;

@@ -33,7 +33,7 @@ pub async fn handle_get(
         Ok(id) => app.operations.wait(&id, wait).await?,
         Err(_) => None,
     };
-    answer(&app, operation, &headers)
+    answer(&app, operation, &headers).await
 }
 
 /// Cancels what was not sent, gives up the rest, and answers with the operation as it stands.
@@ -49,10 +49,10 @@ pub async fn handle_delete(
         Ok(id) => app.operations.cancel(&id).await?,
         Err(_) => None,
     };
-    answer(&app, operation, &headers)
+    answer(&app, operation, &headers).await
 }
 
-fn answer(
+async fn answer(
     app: &App,
     operation: Option<Operation>,
     headers: &HeaderMap,
@@ -64,6 +64,7 @@ fn answer(
         operation,
         &public_base_url(app, headers),
     )
+    .await
 }
 
 /// `wait` in whole seconds; other parameters belong to the platform.

@@ -17,18 +17,17 @@ mod upload;
 
 use super::{
     BlobItem, BlobPage, BlobStore, Container, CopiedProperties, DeleteMode, ETag, ListQuery,
-    NewBlob, PURPOSE_OF_AUTHENTICATORS, PutMode, Sharing, SignedResource, StorageError, StoredBlob,
+    NewBlob, PURPOSE_OF_AUTHENTICATORS, PutMode, Sharing, SignedResource, Signer, StorageError,
+    StoredBlob,
 };
-use crate::sas::{
-    self, SasProtocol, SasResource, SasTerms, SharedKey, account_sas, encode_blob_path, service_sas,
-};
+use crate::sas::{self, SasProtocol, SasTerms, SharedKey, encode_blob_path};
 use async_trait::async_trait;
 use azure_storage::{CloudLocation, StorageCredentials};
 use azure_storage_blobs::prelude::{ClientBuilder, ContainerClient};
 use copy::Copy;
 use name::check_name;
 use secrecy::{ExposeSecret, SecretString};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use time::OffsetDateTime;
 use upload::Upload;
 use url::Url;
@@ -93,7 +92,7 @@ impl Default for RetrySettings {
 #[derive(Debug)]
 pub struct AzureStore {
     settings: AzureSettings,
-    key: SharedKey,
+    key: Arc<SharedKey>,
     http: reqwest::Client,
     images: KnownContainer,
     state: KnownContainer,
@@ -131,7 +130,7 @@ impl AzureStore {
             images: known(&settings.images_container),
             state: known(&settings.state_container),
             settings,
-            key,
+            key: Arc::new(key),
             http,
         })
     }
@@ -144,9 +143,10 @@ impl AzureStore {
     }
 
     /// An image's address with a signature to read it, for the service itself.
-    fn readable_image(&self, name: &str) -> Result<Url, StorageError> {
+    async fn readable_image(&self, name: &str) -> Result<Url, StorageError> {
         let terms = own_terms("r", self.protocol());
-        let signature = self.sign(SignedResource::Image(name), &terms)?;
+        let signer = self.signer().await?;
+        let signature = signer.sign(SignedResource::Image(name), &terms)?;
         let url = format!("{}?{signature}", self.image_url(name, ""));
         Url::parse(&url).map_err(|error| StorageError::failed("address a blob", error))
     }
@@ -194,7 +194,7 @@ impl BlobStore for AzureStore {
     ) -> Result<(), StorageError> {
         check_name(source)?;
         check_name(target)?;
-        let url = self.readable_image(source)?;
+        let url = self.readable_image(source).await?;
         if url.as_str().len() > copy::LONGEST_SOURCE {
             return Err(StorageError::InvalidName {
                 name: source.to_owned(),
@@ -239,21 +239,13 @@ impl BlobStore for AzureStore {
         Ok(page)
     }
 
-    fn sign(&self, resource: SignedResource<'_>, terms: &SasTerms) -> Result<String, StorageError> {
-        let container = &self.images.name;
-        Ok(match resource {
-            SignedResource::Image(blob) => {
-                service_sas(&self.key, SasResource::Blob { container, blob }, terms)
-            }
-            SignedResource::ImagesContainer => {
-                service_sas(&self.key, SasResource::Container { container }, terms)
-            }
-            SignedResource::Account => account_sas(&self.key, terms),
-        })
+    async fn signer(&self) -> Result<Signer, StorageError> {
+        let container = self.images.name.as_str();
+        Ok(Signer::of_account(self.key.clone(), container))
     }
 
-    fn authenticate(&self, message: &[u8]) -> [u8; 32] {
-        self.key.authenticate(PURPOSE_OF_AUTHENTICATORS, message)
+    async fn authenticate(&self, message: &[u8]) -> Result<[u8; 32], StorageError> {
+        Ok(self.key.authenticate(PURPOSE_OF_AUTHENTICATORS, message))
     }
 
     fn image_url(&self, name: &str, _public_base_url: &str) -> String {

@@ -14,12 +14,9 @@ mod temporary;
 
 use super::{
     BlobItem, BlobPage, BlobStore, Container, CopiedProperties, DeleteMode, ETag, ListQuery,
-    NewBlob, PURPOSE_OF_AUTHENTICATORS, PutMode, Sharing, SignedResource, StorageError, StoredBlob,
+    NewBlob, PURPOSE_OF_AUTHENTICATORS, PutMode, Sharing, Signer, StorageError, StoredBlob,
 };
-use crate::sas::{
-    SasProtocol, SasRejection, SasResource, SasTerms, SharedKey, encode_blob_path, service_sas,
-    verify_service_sas,
-};
+use crate::sas::{SasProtocol, SasRejection, SharedKey, encode_blob_path, verify_service_sas};
 use async_trait::async_trait;
 use names::KeptFolders;
 use properties::Properties;
@@ -48,7 +45,7 @@ pub struct DirectorySettings {
 #[derive(Debug, Clone)]
 pub struct DirectoryStore {
     root: PathBuf,
-    key: SharedKey,
+    key: Arc<SharedKey>,
     kept: Arc<KeptFolders>,
     _lock: Option<lock::FolderLock>,
 }
@@ -96,7 +93,7 @@ impl DirectoryStore {
         temporary::sweep(&settings.root.join("incoming"));
         Ok(Self {
             root: settings.root.clone(),
-            key,
+            key: Arc::new(key),
             kept: Arc::default(),
             _lock: Some(lock),
         })
@@ -113,7 +110,7 @@ impl DirectoryStore {
         let lock = lock::FolderLock::take_present(&settings.root, settings.lock_wait);
         Ok(Self {
             root: settings.root.clone(),
-            key: key::read_or_draw(&settings.root).map_err(failed)?,
+            key: Arc::new(key::read_or_draw(&settings.root).map_err(failed)?),
             kept: Arc::default(),
             _lock: lock.map_err(failed)?,
         })
@@ -250,18 +247,12 @@ impl BlobStore for DirectoryStore {
         blocking(STEP, run).await
     }
 
-    fn sign(&self, resource: SignedResource<'_>, terms: &SasTerms) -> Result<String, StorageError> {
-        let container = SIGNED_CONTAINER;
-        let resource = match resource {
-            SignedResource::Image(blob) => SasResource::Blob { container, blob },
-            SignedResource::ImagesContainer => SasResource::Container { container },
-            SignedResource::Account => return Err(StorageError::CannotSign),
-        };
-        Ok(service_sas(&self.key, resource, terms))
+    async fn signer(&self) -> Result<Signer, StorageError> {
+        Ok(Signer::of_folder(self.key.clone(), SIGNED_CONTAINER))
     }
 
-    fn authenticate(&self, message: &[u8]) -> [u8; 32] {
-        self.key.authenticate(PURPOSE_OF_AUTHENTICATORS, message)
+    async fn authenticate(&self, message: &[u8]) -> Result<[u8; 32], StorageError> {
+        Ok(self.key.authenticate(PURPOSE_OF_AUTHENTICATORS, message))
     }
 
     fn image_url(&self, name: &str, public_base_url: &str) -> String {

@@ -116,7 +116,8 @@ impl Account {
             expires_at: now + time::Duration::minutes(5),
             protocol: SasProtocol::HttpsAndHttp,
         };
-        let signature = self.store.sign(SignedResource::Image(name), &terms);
+        let signer = self.store.signer().await.unwrap();
+        let signature = signer.sign(SignedResource::Image(name), &terms);
         let address = self.store.image_url(name, "");
         let url = format!("{address}?{}", signature.unwrap());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -96,27 +96,28 @@ async fn a_limit_makes_nothing_of_what_is_not_there(store: &dyn BlobStore) {
 }
 
 async fn an_authenticator_belongs_to_its_message(store: &dyn BlobStore) {
-    let made = store.authenticate(b"message");
-    assert_eq!(made, store.authenticate(b"message"));
+    let made = store.authenticate(b"message").await.unwrap();
+    assert_eq!(made, store.authenticate(b"message").await.unwrap());
     for other in ["messagf", "message ", ""] {
-        assert_ne!(made, store.authenticate(other.as_bytes()), "{other:?}");
+        let of_other = store.authenticate(other.as_bytes()).await.unwrap();
+        assert_ne!(made, of_other, "{other:?}");
     }
 }
 
 #[tokio::test]
 async fn every_process_of_a_store_makes_the_same_authenticators_and_no_other_store_does() {
     let (first, second) = (account().store, account().store);
-    let of_account = first.authenticate(b"message");
-    assert_eq!(of_account, second.authenticate(b"message"));
+    let of_account = first.authenticate(b"message").await.unwrap();
+    assert_eq!(of_account, second.authenticate(b"message").await.unwrap());
     let temporary = tempfile::tempdir().unwrap();
     let open = || {
         let lock_wait = Duration::ZERO;
         let root = temporary.path().to_owned();
         DirectoryStore::open(&DirectorySettings { root, lock_wait }).unwrap()
     };
-    let of_folder = open().authenticate(b"message");
-    assert_eq!(of_folder, open().authenticate(b"message"));
-    let of_another = folder().store.authenticate(b"message");
+    let of_folder = open().authenticate(b"message").await.unwrap();
+    assert_eq!(of_folder, open().authenticate(b"message").await.unwrap());
+    let of_another = folder().store.authenticate(b"message").await.unwrap();
     assert!(of_account != of_folder && of_folder != of_another);
 }
 

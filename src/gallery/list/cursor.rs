@@ -2,7 +2,7 @@
 //! else decides what a list call asks the store for.
 
 use super::ours::Place;
-use crate::{gallery::Gallery, sas::is_same};
+use crate::{gallery::Gallery, sas::is_same, storage::StorageError};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
@@ -18,33 +18,40 @@ pub struct Cursor {
     pub(super) old: Option<(u64, String)>,
 }
 
-/// The text is not a cursor that this gallery gave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a cursor of this gallery")]
-pub struct InvalidCursor;
+/// Why a text is not taken for a cursor.
+#[derive(Debug, thiserror::Error)]
+pub enum CursorError {
+    /// It is not one that this gallery gave.
+    #[error("not a cursor of this gallery")]
+    Invalid,
+    /// The store could not tell.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
 
 impl Gallery {
     /// Reads a cursor that [`ImagePage::next_cursor`](crate::gallery::ImagePage) had, on any instance over
     /// the same store.
     ///
     /// # Errors
-    /// [`InvalidCursor`] for anything else.
-    pub fn read_cursor(&self, text: &str) -> Result<Cursor, InvalidCursor> {
+    /// [`CursorError::Invalid`] for anything else, or what kept the store from telling.
+    pub async fn read_cursor(&self, text: &str) -> Result<Cursor, CursorError> {
+        let invalid = || CursorError::Invalid;
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text);
-        let bytes = bytes.map_err(|_| InvalidCursor)?;
-        let (tag, json) = bytes.split_at_checked(TAG_BYTES).ok_or(InvalidCursor)?;
-        let expected = self.store.authenticate(json);
+        let bytes = bytes.map_err(|_| invalid())?;
+        let (tag, json) = bytes.split_at_checked(TAG_BYTES).ok_or_else(invalid)?;
+        let expected = self.store.authenticate(json).await?;
         match is_same(tag, &expected[..TAG_BYTES]) {
-            true => serde_json::from_slice(json).map_err(|_| InvalidCursor),
-            false => Err(InvalidCursor),
+            true => serde_json::from_slice(json).map_err(|_| invalid()),
+            false => Err(invalid()),
         }
     }
 
     /// A cursor as text of URL-safe characters.
-    pub(super) fn cursor_text(&self, cursor: &Cursor) -> String {
+    pub(super) async fn cursor_text(&self, cursor: &Cursor) -> Result<String, StorageError> {
         // Texts and numbers always become JSON.
         let json = serde_json::to_vec(cursor).unwrap_or_default();
-        let tag = self.store.authenticate(&json);
-        BASE64_URL_SAFE_NO_PAD.encode([&tag[..TAG_BYTES], &json].concat())
+        let tag = self.store.authenticate(&json).await?;
+        Ok(BASE64_URL_SAFE_NO_PAD.encode([&tag[..TAG_BYTES], &json].concat()))
     }
 }

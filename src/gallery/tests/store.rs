@@ -3,17 +3,17 @@
 //! take their time.
 
 use crate::{
-    sas::{SasProtocol, SasTerms, SharedKey},
+    sas::{SasProtocol, SharedKey},
     storage::{
         BlobItem, BlobPage, BlobStore, Container, CopiedProperties, DeleteMode, ETag, ListDepth,
-        ListQuery, Metadata, NewBlob, PutMode, Sharing, SignedResource, StorageError, StoredBlob,
+        ListQuery, Metadata, NewBlob, PutMode, Sharing, Signer, StorageError, StoredBlob,
     },
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
     time::Instant,
 };
 use time::OffsetDateTime;
@@ -402,12 +402,12 @@ impl BlobStore for MemoryStore {
         self.answer(step, page).await.ok_or_else(broken)
     }
 
-    fn sign(&self, _resource: SignedResource<'_>, _: &SasTerms) -> Result<String, StorageError> {
-        Ok("sig=x".to_owned())
+    async fn signer(&self) -> Result<Signer, StorageError> {
+        Ok(Signer::of_folder(Arc::new(key()), "images"))
     }
 
-    fn authenticate(&self, message: &[u8]) -> [u8; 32] {
-        SharedKey::from_bytes("memory", b"key".to_vec()).authenticate("tests", message)
+    async fn authenticate(&self, message: &[u8]) -> Result<[u8; 32], StorageError> {
+        Ok(key().authenticate("tests", message))
     }
 
     fn image_url(&self, name: &str, public_base_url: &str) -> String {
@@ -425,4 +425,8 @@ impl BlobStore for MemoryStore {
     fn describe(&self) -> String {
         "memory".to_owned()
     }
+}
+
+fn key() -> SharedKey {
+    SharedKey::from_bytes("memory", b"key".to_vec())
 }

@@ -71,7 +71,7 @@ impl Waiting {
             let mut waiting = waiting?;
             tokio::select! {
                 biased;
-                outcome = &mut waiting.outcome => Some((waiting.last(outcome), None)),
+                outcome = &mut waiting.outcome => Some((waiting.last(outcome).await, None)),
                 Some(preview) = waiting.previews.recv() => {
                     Some((partial_image(preview), Some(waiting)))
                 }
@@ -79,10 +79,11 @@ impl Waiting {
         })
     }
 
-    fn last(&self, outcome: Result<FinishedOperation, OperationError>) -> Event {
-        let completed = outcome
-            .map_err(ApiError::from)
-            .and_then(|finished| self.answer.text(&self.app, finished));
+    async fn last(self, outcome: Result<FinishedOperation, OperationError>) -> Event {
+        let completed = match outcome {
+            Ok(finished) => self.answer.text(&self.app, finished).await,
+            Err(error) => Err(error.into()),
+        };
         match completed {
             Ok(data) => Event {
                 name: "completed",

@@ -181,7 +181,10 @@ impl Place {
             expires_at: now + time::Duration::hours(1),
             protocol: SasProtocol::HttpsAndHttp,
         };
-        let signature = store.sign(SignedResource::ImagesContainer, &terms).unwrap();
+        let signer = store.signer().await.unwrap();
+        let signature = signer
+            .sign(SignedResource::ImagesContainer, &terms)
+            .unwrap();
         let container = store.image_url("x", "").replace("/x", "");
         let put = client()
             .put(format!("{container}/{encoded_name}?{signature}"))
