@@ -1,9 +1,11 @@
 //! Which provider is configured, and with what.
 
+mod azure;
+
 use super::reader::Reader;
 use crate::{
     health::ConfiguredModel,
-    images::openai::{AZURE_PROVIDER, HostPattern, OpenAiImageSettings},
+    images::openai::{HostPattern, OpenAiImageSettings},
     openai::{ApiCredential, DEFAULT_BASE_URL, Endpoint, OpenAiSettings},
     suggestions::{Fallback, SuggestionApi, SuggestionSettings},
 };
@@ -24,11 +26,6 @@ const AZURE_OPENAI: [&str; 3] = [
     "AZURE_OPENAI_API_KEY",
     "AZURE_OPENAI_DEPLOYMENT_NAME",
 ];
-const AZURE_SCOPE: &str = "AZURE_OPENAI_SCOPE";
-
-/// What tokens for Azure OpenAI are for, with the dated versions and with v1.
-const DEFAULT_AZURE_SCOPE: &str = "https://cognitiveservices.azure.com/.default";
-
 const AZURE_TEXT_DEPLOYMENT: &str = "AZURE_OPENAI_TEXT_DEPLOYMENT_NAME";
 const ORGANIZATION: [&str; 2] = ["OPEN_AI_ORGANIZATION", "OPENAI_ORG_ID"];
 
@@ -104,17 +101,17 @@ pub(super) fn read(
     let words = ["openai", "azure-openai", "diffusion", "demo"];
     let any = |names: &[&str]| names.iter().any(|name| reader.is_set(name));
     let openai = any(&OPENAI_KEY) || any(&ORGANIZATION) || any(&["OPENAI_BASE_URL"]);
-    let azure = any(&AZURE_OPENAI) || any(&[AZURE_TEXT_DEPLOYMENT, AZURE_SCOPE]);
+    let azure = any(&AZURE_OPENAI) || any(&[AZURE_TEXT_DEPLOYMENT, azure::SCOPE]);
     let is_named = reader.is_set(NAME);
     let common = Common::read(reader);
     let named = reader.one_of(NAME, &words);
     // Half a configuration is a mistake, even beside another provider that is named.
     if azure || named.as_deref() == Some("azure-openai") {
-        report_missing_azure(reader, has_identity);
+        azure::report_missing(reader, has_identity);
     }
     match (named.as_deref(), openai, azure) {
         (Some("openai"), ..) => read_openai(reader, &common).map(ProviderConfig::from),
-        (Some("azure-openai"), ..) => read_azure(reader, &common).map(ProviderConfig::from),
+        (Some("azure-openai"), ..) => azure::read(reader, &common).map(ProviderConfig::from),
         (Some("demo"), ..) => Some(ProviderConfig::Demo),
         (Some(_), ..) => {
             reader.problem(NAME, "is diffusion, which is not part of this build");
@@ -127,7 +124,7 @@ pub(super) fn read(
             None
         }
         (None, true, false) => read_openai(reader, &common).map(ProviderConfig::from),
-        (None, false, true) => read_azure(reader, &common).map(ProviderConfig::from),
+        (None, false, true) => azure::read(reader, &common).map(ProviderConfig::from),
         (None, false, false) if is_deployed => {
             let problem = "is not set and no provider is configured; in Azure the demo painter \
                 must be asked for by name (demo)";
@@ -173,58 +170,6 @@ fn read_openai(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig>
     })
 }
 
-fn read_azure(reader: &mut Reader<'_>, common: &Common) -> Option<OpenAiConfig> {
-    let endpoint = reader.url("AZURE_OPENAI_ENDPOINT");
-    let credential = read_azure_credential(reader);
-    let version = reader.text(&["OPENAI_API_VERSION"]);
-    let is_version = |text: &str| {
-        text.bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    if version
-        .as_deref()
-        .is_some_and(|version| !is_version(version))
-    {
-        reader.problem(
-            "OPENAI_API_VERSION",
-            "must be v1, or a date such as 2024-10-21",
-        );
-    }
-    let deployment = read_model(reader, "AZURE_OPENAI_DEPLOYMENT_NAME");
-    let text_deployment = read_model(reader, AZURE_TEXT_DEPLOYMENT);
-    let endpoint = Endpoint::azure(endpoint?, version.as_deref());
-    Some(OpenAiConfig {
-        upstream: settings(endpoint, credential, None),
-        images: OpenAiImageSettings {
-            provider: AZURE_PROVIDER,
-            model: deployment?,
-            timeout: common.timeout,
-            download_hosts: common.download_hosts.clone(),
-        },
-        suggestions: text_deployment.map(|deployment| common.suggestions(deployment)),
-    })
-}
-
-/// A key wins: whoever sets one wants it used.
-fn read_azure_credential(reader: &mut Reader<'_>) -> ApiCredential {
-    let key = reader.header_value(&[AZURE_OPENAI[1]]);
-    let scope = reader.text(&[AZURE_SCOPE]);
-    let is_scope = |scope: &str| {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:/".contains(&byte);
-        scope.ends_with("/.default") && scope.bytes().all(allowed)
-    };
-    if scope.as_deref().is_some_and(|scope| !is_scope(scope)) {
-        let rule = "must be an address with /.default at its end, such as";
-        reader.problem(AZURE_SCOPE, format!("{rule} {DEFAULT_AZURE_SCOPE}"));
-    }
-    match key {
-        Some(key) => ApiCredential::Key(key.into()),
-        None => ApiCredential::Entra {
-            scope: scope.unwrap_or_else(|| DEFAULT_AZURE_SCOPE.to_owned()),
-        },
-    }
-}
-
 fn settings(
     endpoint: Endpoint,
     credential: ApiCredential,
@@ -260,24 +205,6 @@ fn read_download_hosts(reader: &mut Reader<'_>) -> Vec<HostPattern> {
         }
     }
     hosts
-}
-
-fn report_missing_azure(reader: &mut Reader<'_>, has_identity: bool) {
-    for name in AZURE_OPENAI {
-        if reader.is_set(name) {
-            continue;
-        }
-        let problem = match (name == AZURE_OPENAI[1], has_identity) {
-            (true, true) => continue,
-            (true, false) => {
-                "is missing, and there is no identity in its place: set the key, or leave it out \
-                and give the app a managed identity (AZURE_TOKEN_CREDENTIALS names other \
-                credentials)"
-            }
-            (false, _) => "is missing (azure-openai needs endpoint and deployment)",
-        };
-        reader.problem(name, problem);
-    }
 }
 
 /// What holds for every provider; read for the demo too, so that a wrong value is found.

@@ -139,6 +139,23 @@ fn azure_openai_without_a_key_needs_an_identity_and_says_both_ways() {
 }
 
 #[test]
+fn tokens_go_nowhere_unencrypted_but_to_this_machine() {
+    for (endpoint, is_right) in [
+        ("http://r.openai.azure.com", false),
+        ("http://127.0.0.2.example.com", false),
+        ("http://127.0.0.1:9", true),
+        ("http://[::1]:9", true),
+        ("http://localhost:9", true),
+        ("https://r.openai.azure.com", true),
+    ] {
+        let endpoint = [("AZURE_OPENAI_ENDPOINT", endpoint), KEYLESS[1]];
+        let config = service(&[&endpoint[..], &PLATFORM].concat());
+        assert_eq!(config.is_ok(), is_right, "{endpoint:?}");
+        assert!(service(&[&endpoint[..], &[KEY]].concat()).is_ok());
+    }
+}
+
+#[test]
 fn nothing_that_has_a_key_uses_an_identity() {
     let with_key = [&KEYLESS[..], &PLATFORM, &[KEY]].concat();
     for pairs in [with_key, PLATFORM.to_vec()] {
