@@ -94,8 +94,9 @@ async fn accept(listener: TcpListener, server: Server, stop: impl Future<Output 
     let mut stop = pin!(stop);
     loop {
         let accepted = async {
+            let accepted = listener.accept().await?;
             places.room().await;
-            listener.accept().await
+            io::Result::Ok(accepted)
         };
         let accepted = tokio::select! {
             biased;

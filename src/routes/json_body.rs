@@ -8,6 +8,7 @@ use axum::{
         header::{CONTENT_TYPE, ORIGIN},
     },
 };
+use http_body::Body as _;
 use serde_json::{Map, Value};
 
 /// The longest prompt, each character as two `\u` escapes, and the other fields.
@@ -47,6 +48,10 @@ pub async fn read_object(
 ) -> Result<Map<String, Value>, UnreadableBody> {
     if !is_json(headers) {
         return Err(UnreadableBody::UnsupportedType);
+    }
+    // Whoever says so beforehand need not send it.
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Err(UnreadableBody::TooLarge);
     }
     let body = to_bytes(body, MAX_BODY_BYTES)
         .await
