@@ -114,6 +114,20 @@ impl ApiError {
         .with("allowed", "application/json")
     }
 
+    /// The body came too slowly.
+    #[must_use]
+    pub fn too_slow() -> Self {
+        let detail = "the body did not come in time; send it again on a new connection";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail).with("field", "body")
+    }
+
+    /// Two servers could understand the request in two ways; `doubt` says why.
+    #[must_use]
+    pub fn doubtful(doubt: &'static str) -> Self {
+        let detail = format!("the request is refused: {doubt}");
+        Self::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
+    }
+
     /// Nothing is at this path.
     #[must_use]
     pub fn not_found(detail: &str) -> Self {

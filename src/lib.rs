@@ -4,6 +4,7 @@
 pub mod image_format;
 pub mod picture_json;
 pub mod prompt;
+pub mod request_body;
 pub mod sas;
 
 pub mod api_key;

@@ -1,8 +1,13 @@
-//! The one path table, and what every request passes: normal paths, a request id, one log line,
-//! errors as problem documents, CORS.
+//! The one path table, and what every request passes: normal paths, what browsers are told, no
+//! doubt about its bytes, a request id, one log line, errors as problem documents, CORS.
 
+mod browser;
 mod cross_origin;
 mod observe;
+mod observed_body;
+mod strict;
+
+pub use strict::Doubt;
 
 use crate::{
     app::{App, Service},
@@ -157,6 +162,8 @@ pub fn router(service: &Service) -> Router {
     // Middleware of a router runs behind its matching, so the paths are made normal around it.
     Router::new()
         .fallback_service(routes)
+        .layer(from_fn(strict::check))
+        .layer(from_fn(browser::guard))
         .layer(map_request(normalize_path))
 }
 

@@ -1,18 +1,28 @@
-//! Serving a listener until it is time to stop, and stopping without losing paid work.
+//! Serving a listener until it is time to stop, within limits, and stopping without losing paid work.
+
+mod connection;
+mod head;
+mod limits;
+mod places;
+mod progress;
+mod stream;
+
+pub use limits::ConnectionLimits;
 
 use crate::{app::Service, router};
-use axum::serve::ListenerExt;
-use std::{
-    future::{Future, IntoFuture},
-    io,
-    net::SocketAddr,
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use connection::Server;
+use places::Places;
+use progress::Progress;
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use time::OffsetDateTime;
-use tokio::{net::TcpListener, sync::Notify};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
 /// Platforms kill what is left 30 s after they asked it to stop.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(25);
@@ -27,46 +37,119 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
     service: Arc<Service>,
 ) -> io::Result<()> {
+    serve_within(ConnectionLimits::of_this_process(), listener, stop, service).await
+}
+
+/// The same within other limits.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_within(
+    limits: ConnectionLimits,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+    service: Arc<Service>,
+) -> io::Result<()> {
     let stopping = Arc::new(Notify::new());
     let signal = stopping.clone();
-    let router = router::router(&service).into_make_service_with_connect_info::<SocketAddr>();
     // Ends with this function: nothing depends on it.
     let _look_ahead = AbortOnDropHandle::new(tokio::spawn(look_ahead(service.clone())));
     let _sweep = AbortOnDropHandle::new(tokio::spawn(sweep(service.clone())));
-    // An answer's head and body are two writes: Nagle's algorithm would hold the second one back
-    // until the first is acknowledged, which takes a waiting peer 40 ms.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+    let server = Server {
+        router: router::router(&service),
+        limits,
+        stopping: CancellationToken::new(),
+    };
+    let mut served = pin!(accept(listener, server, async move {
         stop.await;
         tracing::info!("stopping: no new requests, running work is finished");
         signal.notify_one();
-    });
-    let mut server = pin!(server.into_future());
-    let already_served = tokio::select! {
+    }));
+    let is_served = tokio::select! {
         biased;
-        () = stopping.notified() => None,
-        served = &mut server => Some(served),
+        () = stopping.notified() => false,
+        () = &mut served => true,
     };
     let Service::Ready(app) = service.as_ref() else {
         return Ok(());
     };
     let finished = async {
         app.operations.finish().await;
-        match already_served {
-            Some(served) => served,
-            None => server.await,
+        if !is_served {
+            served.await;
         }
     };
-    match tokio::time::timeout(SHUTDOWN_TIME, finished).await {
-        Ok(served) => served,
-        Err(_) => {
-            let unfinished = app.operations.running();
-            tracing::error!(unfinished, "stopped before everything was finished");
-            Ok(())
+    if tokio::time::timeout(SHUTDOWN_TIME, finished).await.is_err() {
+        let unfinished = app.operations.running();
+        tracing::error!(unfinished, "stopped before everything was finished");
+    }
+    Ok(())
+}
+
+/// Accepts connections until `stop` is done, and waits for the end of those that there are.
+async fn accept(listener: TcpListener, server: Server, stop: impl Future<Output = ()>) {
+    let places = Arc::new(Places::new(server.limits.connections));
+    let tasks = TaskTracker::new();
+    let mut is_failing = false;
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = async {
+            let accepted = listener.accept().await?;
+            places.room().await;
+            io::Result::Ok(accepted)
+        };
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = accepted => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                is_failing = false;
+                begin(&tasks, &places, server.clone(), stream, peer);
+            }
+            // A peer that left already says nothing about the next one.
+            Err(error) if is_of_peer(&error) => {}
+            Err(error) => {
+                if !std::mem::replace(&mut is_failing, true) {
+                    tracing::error!(%error, "connections cannot be accepted; idle ones are closed");
+                }
+                // Most likely there are too many open files.
+                places.let_one_go();
+                tokio::time::sleep(server.limits.accept_pause).await;
+            }
         }
     }
+    drop(listener);
+    server.stopping.cancel();
+    tasks.close();
+    tasks.wait().await;
+}
+
+fn begin(
+    tasks: &TaskTracker,
+    places: &Arc<Places>,
+    server: Server,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    // An answer's head and body are two writes: Nagle's algorithm would hold the second one back
+    // until the first is acknowledged, which takes a waiting peer 40 ms.
+    let _ = stream.set_nodelay(true);
+    let progress = Arc::new(Progress::new(&server.limits));
+    let place = places.take(progress.clone());
+    tasks.spawn(async move {
+        server.serve(stream, peer, progress).await;
+        drop(place);
+    });
+}
+
+fn is_of_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }
 
 /// Lets the log say which models end soon. Not at the start itself, which is to be quick.

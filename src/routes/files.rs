@@ -1,6 +1,8 @@
 //! `GET /api/files/{path}`: the folder store's images, for those who have a signature. Ranges,
 //! entity tags and conditions by RFC 9110.
 
+mod presentation;
+
 use crate::{app::App, error::ApiError, storage::directory::OpenFile};
 use axum::{
     body::Body,
@@ -9,12 +11,12 @@ use axum::{
         HeaderMap, HeaderValue, Method, StatusCode, Uri,
         header::{
             ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
-            CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED,
-            RANGE,
+            CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
         },
     },
     response::{IntoResponse, Response},
 };
+use presentation::Presentation;
 use std::{io::SeekFrom, sync::Arc};
 use time::{OffsetDateTime, macros::format_description};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
@@ -46,11 +48,12 @@ pub async fn handle(
     let query = query.into_owned().collect();
     let now = OffsetDateTime::now_utc();
     let file = files.open_signed_image(&path, &query, now).await?;
-    answer(file, &method, &headers).await
+    answer(file, &path, &method, &headers).await
 }
 
 async fn answer(
     mut open: OpenFile,
+    path: &str,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -59,7 +62,12 @@ async fn answer(
             .get(name)
             .and_then(|value: &HeaderValue| value.to_str().ok())
     };
-    let common = common_headers(&open);
+    let mut first_bytes = Vec::new();
+    let read = (&mut open.file).take(presentation::FIRST_BYTES as u64);
+    let read = { read }.read_to_end(&mut first_bytes).await;
+    read.map_err(|_| ApiError::internal())?;
+    let presentation = presentation::of_file(&open.content_type, &first_bytes, path);
+    let common = common_headers(&open, presentation);
     if text(IF_NONE_MATCH).is_some_and(|tags| matches_tag(tags, &open.etag)) {
         return Ok((StatusCode::NOT_MODIFIED, common).into_response());
     }
@@ -95,12 +103,7 @@ async fn answer(
     Ok(response)
 }
 
-/// A file that somebody else put there may be a web page with scripts: it is offered as a
-/// download and, opened all the same, may do nothing.
-fn common_headers(open: &OpenFile) -> HeaderMap {
-    let is_picture =
-        open.content_type.starts_with("image/") && open.content_type != "image/svg+xml";
-    let disposition = if is_picture { "inline" } else { "attachment" };
+fn common_headers(open: &OpenFile, presentation: Presentation) -> HeaderMap {
     let http_date = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
     );
@@ -109,16 +112,12 @@ fn common_headers(open: &OpenFile) -> HeaderMap {
         .to_offset(time::UtcOffset::UTC)
         .format(http_date);
     [
-        (CONTENT_TYPE, open.content_type.clone()),
+        (CONTENT_TYPE, presentation.content_type),
         (ETAG, open.etag.clone()),
         (LAST_MODIFIED, last_modified.unwrap_or_default()),
         (CACHE_CONTROL, KEEP.to_owned()),
         (ACCEPT_RANGES, "bytes".to_owned()),
-        (CONTENT_DISPOSITION, disposition.to_owned()),
-        (
-            CONTENT_SECURITY_POLICY,
-            "default-src 'none'; sandbox".to_owned(),
-        ),
+        (CONTENT_DISPOSITION, presentation.disposition),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?)))

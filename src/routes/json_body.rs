@@ -1,6 +1,6 @@
 //! A request's body as a JSON object, of a bounded length and from those who may send one.
 
-use crate::error::ApiError;
+use crate::{error::ApiError, request_body::BodyError};
 use axum::{
     body::{Body, to_bytes},
     http::{
@@ -8,6 +8,7 @@ use axum::{
         header::{CONTENT_TYPE, ORIGIN},
     },
 };
+use http_body::Body as _;
 use serde_json::{Map, Value};
 
 /// The longest prompt, each character as two `\u` escapes, and the other fields.
@@ -20,6 +21,8 @@ pub enum UnreadableBody {
     UnsupportedType,
     /// It is longer than 1 MiB.
     TooLarge,
+    /// It came too slowly.
+    TooSlow,
     /// It is no JSON object; the sentence says what it is.
     NoObject(String),
 }
@@ -29,6 +32,7 @@ impl From<UnreadableBody> for ApiError {
         match body {
             UnreadableBody::UnsupportedType => Self::unsupported_type(),
             UnreadableBody::TooLarge => Self::too_large(MAX_BODY_BYTES),
+            UnreadableBody::TooSlow => Self::too_slow(),
             UnreadableBody::NoObject(problem) => Self::unreadable(&problem),
         }
     }
@@ -45,9 +49,13 @@ pub async fn read_object(
     if !is_json(headers) {
         return Err(UnreadableBody::UnsupportedType);
     }
+    // Whoever says so beforehand need not send it.
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Err(UnreadableBody::TooLarge);
+    }
     let body = to_bytes(body, MAX_BODY_BYTES)
         .await
-        .map_err(|_| UnreadableBody::TooLarge)?;
+        .map_err(|error| unread(&error))?;
     let problem = if body.iter().all(u8::is_ascii_whitespace) {
         "the body is empty".to_owned()
     } else {
@@ -61,6 +69,14 @@ pub async fn read_object(
         }
     };
     Err(UnreadableBody::NoObject(problem))
+}
+
+fn unread(error: &axum::Error) -> UnreadableBody {
+    match BodyError::find(error) {
+        None => UnreadableBody::TooLarge,
+        Some(BodyError::TooSlow) => UnreadableBody::TooSlow,
+        Some(broken @ BodyError::Broken(_)) => UnreadableBody::NoObject(broken.to_string()),
+    }
 }
 
 /// JSON is read under its own types, under none, and under the form type that `curl -d` sends.

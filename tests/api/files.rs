@@ -26,7 +26,9 @@ async fn an_image_opens_whole_in_parts_and_by_its_head() {
     assert_eq!(head.header("content-length"), bytes.len().to_string());
     assert_eq!(head.header("x-content-type-options"), "nosniff");
     assert!(head.header("cache-control").contains("immutable"));
-    assert_eq!(head.header("content-disposition"), "inline");
+    let name = url.split(['/', '?']).find(|part| part.ends_with(".png"));
+    let expected = format!("inline; filename=\"{}\"", name.unwrap());
+    assert_eq!(head.header("content-disposition"), expected);
     let ranged = Answer::of(client().head(&url).header("range", "bytes=0-1")).await;
     assert_eq!(ranged.status, 200, "ranges are for GET");
     let end = bytes.len() - 1;
@@ -150,18 +152,26 @@ async fn no_path_leaves_the_folder() {
 #[tokio::test]
 async fn a_foreign_web_page_in_the_folder_can_do_nothing() {
     let service = Service::start(&[]).await;
-    std::fs::write(
-        service.folder().join("images/page.html"),
-        "<script>alert(1)</script>",
-    )
-    .unwrap();
-    let listed = service.get("/api/getImages").await.json();
-    let url = listed["imageUrls"][0]["url"].as_str().unwrap().to_owned();
-    let page = Answer::of(client().get(url)).await;
-    assert_eq!(page.status, 200);
-    assert_eq!(page.header("content-type"), "application/octet-stream");
-    assert_eq!(page.header("content-disposition"), "attachment");
-    assert!(page.header("content-security-policy").contains("sandbox"));
+    let page = "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>";
+    for (name, expected) in [
+        ("page.html", "application/octet-stream"),
+        ("page.svg", "application/octet-stream"),
+        ("page.png", "image/png"),
+        ("Füchse.avif", "image/avif"),
+    ] {
+        std::fs::write(service.folder().join("images").join(name), page).unwrap();
+        let token = service.get("/api/generateSASToken").await.text();
+        let opened = service.get(&format!("/api/files/{name}?{token}")).await;
+        assert_eq!(opened.status, 200, "{name}");
+        assert_eq!(opened.header("content-type"), expected, "{name}");
+        let disposition = opened.header("content-disposition");
+        assert!(
+            disposition.starts_with("attachment; filename="),
+            "{disposition}"
+        );
+        assert!(opened.header("content-security-policy").contains("sandbox"));
+        assert_eq!(opened.header("x-content-type-options"), "nosniff");
+    }
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ mod generate_sas_token;
 mod get_chatgpt_suggestion;
 mod get_images;
 mod health;
+mod hostile_http;
 mod hostile_prompts;
 mod identity;
 mod image_details;

@@ -80,8 +80,12 @@ impl Running {
         }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().unwrap().to_string();
+        let pid = self.id().to_string();
         let sent = std::process::Command::new("kill")
             .args([name, &pid])
             .status();

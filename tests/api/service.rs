@@ -11,7 +11,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use visionary::{
     app::Service as Served,
     config::{Config, Environment, Mode, ProviderConfig, ServiceConfig, StorageConfig},
-    serve,
+    serve::{self, ConnectionLimits},
 };
 
 /// A running service; stopped when it is dropped.
@@ -30,6 +30,15 @@ impl Service {
 
     /// With a change to the settings that have no name in the environment.
     pub async fn start_with(
+        settings: &[(&str, &str)],
+        change: impl FnOnce(&mut ServiceConfig),
+    ) -> Self {
+        Self::start_within(ConnectionLimits::default(), settings, change).await
+    }
+
+    /// With other limits of its connections.
+    pub async fn start_within(
+        limits: ConnectionLimits,
         settings: &[(&str, &str)],
         change: impl FnOnce(&mut ServiceConfig),
     ) -> Self {
@@ -54,7 +63,7 @@ impl Service {
         config.models_checked_after = Duration::from_secs(3600);
         change(&mut config);
         let served = Served::prepare(Ok(config), Mode::Standalone).unwrap();
-        Self::serve(served, folder).await
+        Self::serve(served, folder, limits).await
     }
 
     /// One whose settings are wrong, as under the Functions host.
@@ -62,7 +71,8 @@ impl Service {
         let environment = Environment::from_pairs([("accountName", "acct")]);
         let config = Config::read(&environment).unwrap().service;
         let served = Served::prepare(config, Mode::Handler).unwrap();
-        Self::serve(served, tempfile::tempdir().unwrap()).await
+        let limits = ConnectionLimits::default();
+        Self::serve(served, tempfile::tempdir().unwrap(), limits).await
     }
 
     /// OpenAI's API at a double, over a folder, but for what `settings` say.
@@ -87,12 +97,13 @@ impl Service {
         .await
     }
 
-    async fn serve(served: Served, folder: tempfile::TempDir) -> Self {
+    async fn serve(served: Served, folder: tempfile::TempDir, limits: ConnectionLimits) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let stopped = async move { drop(stopped.await) };
-        let served = tokio::spawn(serve::serve(listener, stopped, Arc::new(served)));
+        let served = serve::serve_within(limits, listener, stopped, Arc::new(served));
+        let served = tokio::spawn(served);
         Self {
             address,
             folder,

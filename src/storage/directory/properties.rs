@@ -35,6 +35,7 @@ fn content_type_by_extension(path: &Path) -> &'static str {
         Some("jpg" | "jpeg") => "image/jpeg",
         Some("webp") => "image/webp",
         Some("gif") => "image/gif",
+        Some("avif") => "image/avif",
         _ => "application/octet-stream",
     }
 }

@@ -1,0 +1,206 @@
+//! One connection from its first byte to its last: its requests go to the router, and it is closed
+//! when its peer takes too long over anything.
+
+use super::{
+    limits::ConnectionLimits,
+    progress::{BodyLeft, Late, Progress},
+    stream::WatchedStream,
+};
+use crate::{request_body::TimedBody, router::Doubt};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::ConnectInfo,
+    http::{HeaderValue, Request, Response, header::CONNECTION},
+};
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::{body::Incoming, server::conn::http1, service::Service as _};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_util::sync::CancellationToken;
+
+/// What is read and thrown away of a peer that does not stop sending.
+const MOST_DRAINED: usize = 1024 * 1024;
+
+/// What all connections of a server share.
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) router: Router,
+    pub(super) limits: ConnectionLimits,
+    pub(super) stopping: CancellationToken,
+}
+
+enum End {
+    /// By the peer's wish, or by an answer that says so.
+    Done,
+    Late(Late),
+    /// For another one.
+    LetGo,
+}
+
+impl Server {
+    /// Serves one connection to its end.
+    pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr, progress: Arc<Progress>) {
+        let stream = WatchedStream::new(stream, progress.clone());
+        let requests = Requests {
+            router: TowerToHyperService::new(self.router),
+            limits: self.limits,
+            peer,
+            progress: progress.clone(),
+        };
+        let service = hyper::service::service_fn(move |request| requests.answer(request));
+        let mut connection = http1::Builder::new()
+            .header_read_timeout(None) // it would run for idle connections too
+            .serve_connection(TokioIo::new(stream), service);
+        let mut late = pin!(late(&progress, &self.limits));
+        let mut is_told = false;
+        let end = loop {
+            tokio::select! {
+                biased;
+                _ = &mut connection => break End::Done,
+                () = self.stopping.cancelled(), if !is_told => {
+                    is_told = true;
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
+                late = &mut late => break End::Late(late),
+                () = progress.let_go.notified() => break End::LetGo,
+            }
+        };
+        let stream = connection.into_parts().io.into_inner().into_inner();
+        say_farewell(stream, end, &progress, &self.limits).await;
+    }
+}
+
+/// Done when the peer is late. It looks again each time that the connection does.
+async fn late(progress: &Progress, limits: &ConnectionLimits) -> Late {
+    let mut timer = pin!(tokio::time::sleep(limits.idle));
+    poll_fn(|context| {
+        loop {
+            let Some((ends_at, late)) = progress.ends(limits) else {
+                return Poll::Pending;
+            };
+            if ends_at <= tokio::time::Instant::now() {
+                return Poll::Ready(late);
+            }
+            // An earlier end than this is looked at again then: most requests touch no timer.
+            if timer.is_elapsed() || timer.deadline() > ends_at {
+                timer.as_mut().reset(ends_at);
+            }
+            if timer.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await
+}
+
+/// Answers what never became a request, and lets a peer that still sends read its answer.
+async fn say_farewell(
+    mut stream: TcpStream,
+    end: End,
+    progress: &Progress,
+    limits: &ConnectionLimits,
+) {
+    let status = match end {
+        End::LetGo | End::Late(Late::Idle | Late::Unread | Late::Body) => return,
+        _ if progress.is_stalled() || !progress.is_amid_request() => return,
+        End::Done => None,
+        End::Late(Late::Head) => Some("408 Request Timeout"),
+        End::Late(Late::HeadTooLong) => Some("431 Request Header Fields Too Large"),
+    };
+    let farewell = async {
+        if let Some(status) = status {
+            let answer =
+                format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await?;
+        }
+        stream.shutdown().await?;
+        let mut drained = stream.take(MOST_DRAINED as u64);
+        tokio::io::copy(&mut drained, &mut tokio::io::sink()).await
+    };
+    // Whoever does not listen has nothing to lose.
+    let _ = tokio::time::timeout(limits.farewell, farewell).await;
+}
+
+/// The requests of one connection.
+struct Requests {
+    router: TowerToHyperService<Router>,
+    limits: ConnectionLimits,
+    peer: SocketAddr,
+    progress: Arc<Progress>,
+}
+
+impl Requests {
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<AnswerBody>, Infallible>> + use<> {
+        let length = request.body().size_hint().exact();
+        let doubt = self
+            .progress
+            .begin(length.map_or(BodyLeft::Unknown, BodyLeft::Bytes));
+        let watch = self.progress.clone();
+        let watch = move |event| watch.body_event(event);
+        let time = self.limits.body;
+        let mut request = request.map(|body| Body::new(TimedBody::new(body, time, watch)));
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        if let Some(doubt) = doubt {
+            request.extensions_mut().insert(Doubt(doubt));
+        }
+        let answer = self.router.call(request);
+        let progress = self.progress.clone();
+        async move {
+            let mut answer = answer.await?;
+            if length.is_none() {
+                // Where a body in chunks ends only hyper knows, and what comes behind it could
+                // not be told from it.
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(CONNECTION, close);
+            }
+            Ok(answer.map(|body| AnswerBody { body, progress }))
+        }
+    }
+}
+
+/// An answer's body, which tells when it has come to its end.
+struct AnswerBody {
+    body: Body,
+    progress: Arc<Progress>,
+}
+
+impl http_body::Body for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        self.progress.answered();
+    }
+}

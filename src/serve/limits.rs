@@ -1,0 +1,104 @@
+//! What one connection may take, and how many there may be.
+
+use crate::request_body::BodyTime;
+use std::time::Duration;
+
+/// Half of what a Linux process may open without being allowed more; the other half is for the
+/// store, the provider and files.
+const FEWEST_CONNECTIONS: usize = 512;
+
+const MOST_CONNECTIONS: usize = 2048;
+
+/// The limits of a server. The defaults suit the open internet and the Functions host alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Open connections. Beyond them the longest idle one is closed for each new one, and where
+    /// none is idle new ones wait to be accepted.
+    pub connections: usize,
+    /// How long a connection may wait for its next request. The Functions host keeps its
+    /// connections for 60 s, and a request of its that meets a closed one is a 500: this has to
+    /// be longer.
+    pub idle: Duration,
+    /// How long a request's head may take from its first byte to its last.
+    pub head: Duration,
+    /// A head's bytes, its line included. The host's own limits are 8 KiB for the line and
+    /// 32 KiB for the fields; what platforms add comes on top.
+    pub head_bytes: usize,
+    /// How long a body may take.
+    pub body: BodyTime,
+    /// How long an answer may wait for its reader to take more of it.
+    pub unread: Duration,
+    /// How long a connection is drained that is closed while its peer still sends: closed at
+    /// once it would be reset, and the peer might lose the answer.
+    pub farewell: Duration,
+    /// How long nothing is accepted after the system could not.
+    pub accept_pause: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            connections: MOST_CONNECTIONS,
+            idle: Duration::from_secs(120),
+            head: Duration::from_secs(15),
+            head_bytes: 64 * 1024,
+            body: BodyTime {
+                pause: Duration::from_secs(20),
+                whole: Duration::from_secs(120),
+            },
+            unread: Duration::from_secs(60),
+            farewell: Duration::from_secs(1),
+            accept_pause: Duration::from_millis(50),
+        }
+    }
+}
+
+impl ConnectionLimits {
+    /// The defaults, with no more connections than this process may have files open.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let limits = std::fs::read_to_string("/proc/self/limits");
+        let files = limits.ok().as_deref().and_then(open_files);
+        Self {
+            connections: files.map_or(FEWEST_CONNECTIONS, |files| {
+                (files / 2).clamp(1, MOST_CONNECTIONS)
+            }),
+            ..Self::default()
+        }
+    }
+}
+
+/// The soft limit in Linux' table (proc_pid_limits(5)).
+fn open_files(table: &str) -> Option<usize> {
+    let row = table
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    match row.split_whitespace().next()? {
+        "unlimited" => Some(usize::MAX),
+        number => number.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_soft_limit_of_open_files_is_read() {
+        let head =
+            "Limit                     Soft Limit           Hard Limit           Units     \n";
+        let table = |soft: &str| {
+            format!(
+                "{head}Max processes             7                    7                    processes \nMax open files            {soft}                 524288               files     \n"
+            )
+        };
+        assert_eq!(open_files(&table("1024")), Some(1024));
+        assert_eq!(open_files(&table("unlimited")), Some(usize::MAX));
+        assert_eq!(open_files(head), None);
+    }
+
+    #[test]
+    fn an_idle_connection_outlives_the_hosts() {
+        assert!(ConnectionLimits::default().idle >= Duration::from_secs(75));
+    }
+}

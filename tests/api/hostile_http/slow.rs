@@ -1,0 +1,278 @@
+//! Callers who take their time, and callers who are many.
+
+use super::{PATIENCE, rest, short, statuses};
+use crate::{
+    process::{Running, program},
+    service::{Answer, Service, client},
+    upstream::{self, Gate, Upstream, picture},
+};
+use serde_json::json;
+use std::{net::SocketAddr, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    process::Command,
+};
+use visionary::{request_body::BodyTime, serve::ConnectionLimits};
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: h\r\n\r\n";
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.unwrap()
+}
+
+/// Asks, and reads until the answer is there.
+async fn ask(connection: &mut TcpStream) -> bool {
+    if connection.write_all(REQUEST).await.is_err() {
+        return false;
+    }
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"lists them.\n") {
+        match connection.read_buf(&mut answer).await {
+            Ok(0) | Err(_) => return false,
+            Ok(_) => {}
+        }
+    }
+    true
+}
+
+/// As long as a head may take, by another connection's.
+async fn pass_time(address: SocketAddr) {
+    let mut other = connect(address).await;
+    other.write_all(b"G").await.unwrap();
+    assert_eq!(statuses(&rest(&mut other).await), [408]);
+}
+
+#[tokio::test]
+async fn an_idle_connection_outlives_many_heads() {
+    let limits = ConnectionLimits {
+        idle: PATIENCE,
+        ..short()
+    };
+    let service = Service::start_within(limits, &[], |_| {}).await;
+    let mut silent = connect(service.address()).await;
+    let mut kept = connect(service.address()).await;
+    assert!(ask(&mut kept).await);
+    for _ in 0..3 {
+        pass_time(service.address()).await;
+    }
+    assert!(ask(&mut silent).await && ask(&mut kept).await);
+    kept.write_all(&REQUEST[..9]).await.unwrap();
+    let answer = rest(&mut kept).await;
+    assert_eq!(statuses(&answer), [408], "its next head has no more time");
+}
+
+#[tokio::test]
+async fn a_slow_body_that_goes_on_is_read_to_its_end() {
+    let limits = ConnectionLimits {
+        body: BodyTime {
+            pause: PATIENCE,
+            whole: PATIENCE,
+        },
+        ..short()
+    };
+    let service = Service::start_within(limits, &[], |_| {}).await;
+    let mut slow = connect(service.address()).await;
+    let head = "POST /api/generateImage HTTP/1.1\r\nhost: h\r\ncontent-length: 13\r\n\r\n";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    for piece in ["{\"prompt", "\":7", "}\n"] {
+        pass_time(service.address()).await;
+        slow.write_all(piece.as_bytes()).await.unwrap();
+    }
+    let answer = rest(&mut slow).await;
+    assert_eq!(statuses(&answer), [400]);
+    assert!(answer.contains("prompt"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_goes_on_forever_ends_with_its_time() {
+    let limits = ConnectionLimits {
+        body: BodyTime {
+            pause: PATIENCE,
+            whole: Duration::from_millis(300),
+        },
+        ..short()
+    };
+    let service = Service::start_within(limits, &[], |_| {}).await;
+    let mut slow = connect(service.address()).await;
+    let head = "POST /api/generateImage HTTP/1.1\r\nhost: h\r\ncontent-length: 999999\r\n\r\n";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let dripping = async {
+        while slow.write_all(b" ").await.is_ok() {
+            pass_time(service.address()).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, dripping).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_frees_its_connection() {
+    let limits = ConnectionLimits {
+        connections: 1,
+        ..short()
+    };
+    let service = Service::start_within(limits, &[], |_| {}).await;
+    let size = 64 * 1024 * 1024; // more than two sockets hold
+    let file = std::fs::File::create(service.folder().join("images/large.png")).unwrap();
+    file.set_len(size).unwrap();
+    let listed = service.get("/api/getImages").await.json();
+    let url = listed["imageUrls"][0]["url"].as_str().unwrap().to_owned();
+    let path = url.strip_prefix(&service.base()).unwrap();
+    let mut stuck = connect(service.address()).await;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\n\r\n");
+    stuck.write_all(request.as_bytes()).await.unwrap();
+    stuck.readable().await.unwrap(); // the answer has begun, and nothing of it is taken
+    assert_eq!(
+        service.get("/").await.status,
+        200,
+        "in the stuck one's place"
+    );
+    let taken = rest(&mut stuck).await.len() as u64;
+    assert!(taken < size, "{taken}");
+}
+
+#[tokio::test]
+async fn the_longest_idle_one_goes_where_there_are_too_many() {
+    let limits = ConnectionLimits {
+        connections: 20,
+        ..ConnectionLimits::default()
+    };
+    let service = Service::start_within(limits, &[], |_| {}).await;
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        let mut connection = connect(service.address()).await;
+        assert!(ask(&mut connection).await, "each new one is served");
+        idle.push(connection);
+    }
+    for first in &mut idle[..80] {
+        assert_eq!(rest(first).await, "", "the oldest are closed");
+    }
+    for last in &mut idle[81..] {
+        assert!(ask(last).await, "the newest are open");
+    }
+}
+
+#[tokio::test]
+async fn work_is_not_given_up_for_a_new_caller() {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    upstream.push(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    let limits = ConnectionLimits {
+        connections: 2,
+        ..short()
+    };
+    let base_url = upstream.base_url();
+    let settings = [("OPENAI_BASE_URL", base_url.as_str())];
+    let service = Service::start_within(limits, &settings, |_| {}).await;
+    let request = client().post(format!("{}/api/generateImage", service.base()));
+    let working = tokio::spawn(Answer::of(request.body(json!({"prompt": "a"}).to_string())));
+    upstream
+        .wait_for_requests_to("/images/generations", 1)
+        .await;
+    for _ in 0..10 {
+        let mut half = connect(service.address()).await;
+        half.write_all(&REQUEST[..9]).await.unwrap();
+        drop(connect(service.address()).await);
+        assert_eq!(service.get("/").await.status, 200);
+    }
+    gate.open();
+    assert_eq!(working.await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn it_stops_though_callers_keep_their_connections() {
+    let mut service = Service::start(&[]).await;
+    let mut kept = connect(service.address()).await;
+    let mut silent = connect(service.address()).await;
+    assert!(ask(&mut kept).await);
+    service.stop().await;
+    assert_eq!(rest(&mut kept).await, "");
+    assert_eq!(rest(&mut silent).await, "");
+}
+
+fn resident_kib(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let row = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = row.unwrap().split_whitespace().next().unwrap();
+    number.parse().unwrap()
+}
+
+fn address_of(running: &Running) -> SocketAddr {
+    running
+        .base
+        .strip_prefix("http://")
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+/// One that may have so many files open.
+async fn started_with_files(files: u32, folder: &std::path::Path) -> Running {
+    let mut command = Command::new("sh");
+    let limited = format!("ulimit -n {files}; exec \"$0\"");
+    let served = program(&[("PORT", "0"), ("STORAGE_DIR", folder.to_str().unwrap())]);
+    command
+        .args(["-c", &limited])
+        .arg(served.as_std().get_program())
+        .env_clear()
+        .envs(
+            served
+                .as_std()
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true);
+    Running::start(command).await
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_thousand_idle_connections_cost_little_and_stop_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = started_with_files(4096, folder.path()).await;
+    let address = address_of(&running);
+    assert!(ask(&mut connect(address).await).await);
+    let before = resident_kib(running.id());
+    let mut idle = Vec::new();
+    for _ in 0..1000 {
+        let mut connection = connect(address).await;
+        assert!(ask(&mut connection).await);
+        idle.push(connection);
+    }
+    let each = (resident_kib(running.id()) - before) / 1000;
+    println!("{each} KiB for each idle connection");
+    assert!(each <= 32, "{each} KiB for each idle connection");
+    let list = Answer::of(client().get(format!("{}/api/getImages", running.base))).await;
+    assert_eq!(list.status, 200);
+    for connection in &mut idle {
+        assert!(ask(connection).await, "none of them had to go");
+    }
+}
+
+/// The bound is half of the files that a process may open when it starts; here it may open fewer
+/// later on.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn out_of_files_it_closes_idle_connections_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = started_with_files(1024, folder.path()).await;
+    let address = address_of(&running);
+    let process = running.id();
+    let open = std::fs::read_dir(format!("/proc/{process}/fd"))
+        .unwrap()
+        .count();
+    let limit = format!("--nofile={}", open + 20);
+    let limited = std::process::Command::new("prlimit")
+        .args(["--pid", &process.to_string(), &limit])
+        .status();
+    assert!(limited.expect("this test needs prlimit").success());
+    let mut idle = Vec::new();
+    for _ in 0..60 {
+        let mut connection = connect(address).await;
+        assert!(ask(&mut connection).await, "each new one is served");
+        idle.push(connection);
+    }
+    assert_eq!(rest(&mut idle[0]).await, "", "the oldest is closed");
+    running.prints("connections cannot be accepted").await;
+}
