@@ -15,6 +15,7 @@ mod png_text;
 mod prompts;
 mod record;
 mod remove;
+mod thumbnail_links;
 mod thumbs;
 
 use crate::{
@@ -42,6 +43,7 @@ pub use migrate::{
 };
 pub use old::OldImagesSettings;
 pub use record::ImageRecord;
+pub use thumbnail_links::{InvalidThumbnailLink, ThumbnailLinks};
 pub use thumbs::ThumbsSettings;
 
 /// How a gallery is kept.
@@ -56,6 +58,8 @@ pub struct GallerySettings {
     pub old_images: OldImagesSettings,
     /// How thumbnails are made.
     pub thumbnails: ThumbsSettings,
+    /// Whether the addresses of the function that makes thumbnails have to be ones that we gave.
+    pub thumbnail_links: ThumbnailLinks,
 }
 
 impl GallerySettings {
@@ -67,6 +71,7 @@ impl GallerySettings {
             page_memory: Duration::from_secs(3),
             old_images: OldImagesSettings::default(),
             thumbnails: ThumbsSettings::default(),
+            thumbnail_links: ThumbnailLinks::Open,
         }
     }
 }
@@ -182,6 +187,7 @@ pub struct Gallery {
     pages: Pages,
     old: OldImages,
     thumbs: Thumbs,
+    thumbnail_links: ThumbnailLinks,
 }
 
 impl Gallery {
@@ -193,6 +199,7 @@ impl Gallery {
             old: OldImages::new(store.clone(), settings.old_images),
             thumbs: Thumbs::new(store.clone(), settings.thumbnails),
             signatures: settings.signatures,
+            thumbnail_links: settings.thumbnail_links,
             store,
         }
     }

@@ -17,6 +17,7 @@ pub mod thumbnails;
 
 pub mod gallery;
 pub mod images;
+pub mod limits;
 pub mod suggestions;
 
 pub mod health;

@@ -114,10 +114,7 @@ impl Gallery {
     ) -> Result<String, StorageError> {
         match self.thumbs.is_known(image) {
             true => self.signed_url(&thumbs::path_of(image), terms, public_base_url),
-            false => Ok(format!(
-                "{public_base_url}/api/thumbnails/{}",
-                image.to_text()
-            )),
+            false => Ok(self.link_maker(terms).address(image, public_base_url)),
         }
     }
 

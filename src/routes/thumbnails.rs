@@ -4,13 +4,13 @@ use super::base_url::public_base_url;
 use crate::{
     app::App,
     error::ApiError,
-    gallery::{ImageId, Thumbnail},
+    gallery::{ImageId, InvalidThumbnailLink, Thumbnail},
     thumbnails,
 };
 use axum::{
     extract::{Path, State},
     http::{
-        HeaderMap, StatusCode,
+        HeaderMap, StatusCode, Uri,
         header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION},
     },
     response::{IntoResponse, Response},
@@ -45,6 +45,18 @@ pub async fn handle(
         Thumbnail::Unusable => placeholder(KEEP_PLACEHOLDER),
         Thumbnail::NotNow => placeholder("no-store"),
     })
+}
+
+/// Whether the address is one that we gave, for callers who show no key, as `<img>` cannot.
+///
+/// # Errors
+/// [`InvalidThumbnailLink`] when it is not, or was given too long ago.
+pub fn check_address(app: &App, uri: &Uri) -> Result<(), InvalidThumbnailLink> {
+    // Ids have no character that would be escaped.
+    let id = uri.path().rsplit('/').next().unwrap_or_default();
+    let query = uri.query().unwrap_or_default();
+    let now = OffsetDateTime::now_utc();
+    app.gallery.check_thumbnail_link(id, query, now)
 }
 
 fn placeholder(keep: &'static str) -> Response {
