@@ -73,6 +73,13 @@ struct Buckets {
     tidied_at: Duration,
 }
 
+/// The buckets as they would be once something is taken, where there are such limits.
+struct Taken {
+    key: Caller,
+    of_caller: Option<Duration>,
+    of_instance: Option<Duration>,
+}
+
 impl Rates {
     pub fn new(caller: Option<Quota>, instance: Option<Quota>) -> Self {
         Self {
@@ -102,11 +109,11 @@ impl Rates {
     /// As [`Self::look`].
     pub fn take(&self, caller: Caller, cost: u32, now: Duration) -> Result<(), (Limit, Duration)> {
         let mut buckets = self.lock();
-        let (key, of_caller, of_instance) = self.try_take(&mut buckets, caller, cost, now)?;
-        if let Some(full_at) = of_caller {
-            buckets.callers.insert(key, full_at);
+        let taken = self.try_take(&mut buckets, caller, cost, now)?;
+        if let Some(full_at) = taken.of_caller {
+            buckets.callers.insert(taken.key, full_at);
         }
-        if let Some(full_at) = of_instance {
+        if let Some(full_at) = taken.of_instance {
             buckets.instance = full_at;
         }
         Ok(())
@@ -152,7 +159,7 @@ impl Rates {
         caller: Caller,
         cost: u32,
         now: Duration,
-    ) -> Result<(Caller, Option<Duration>, Option<Duration>), (Limit, Duration)> {
+    ) -> Result<Taken, (Limit, Duration)> {
         let key = buckets.room_for(caller, now);
         let of_caller = self.quota_of(caller).map(|quota| {
             let taken = quota.take(buckets.full_at(key), now, cost);
@@ -162,7 +169,11 @@ impl Rates {
             let taken = quota.take(buckets.instance, now, cost);
             taken.map_err(|wait| (Limit::Instance, wait))
         });
-        Ok((key, of_caller.transpose()?, of_instance.transpose()?))
+        Ok(Taken {
+            key,
+            of_caller: of_caller.transpose()?,
+            of_instance: of_instance.transpose()?,
+        })
     }
 
     fn quota_of(&self, caller: Caller) -> Option<Quota> {
