@@ -2,7 +2,7 @@
 
 use crate::{
     api_key::ApiKey,
-    config::{ConfigProblems, Mode, ProviderConfig, ServiceConfig, StorageConfig},
+    config::{ConfigProblems, Mode, Peers, ProviderConfig, ServiceConfig, StorageConfig},
     credentials::Credentials,
     error,
     gallery::Gallery,
@@ -12,6 +12,7 @@ use crate::{
         demo::DemoPainter,
         openai::{DownloadHosts, Downloads, OpenAiImages},
     },
+    limits::Limits,
     openai::OpenAiClient,
     operations::Operations,
     storage::{
@@ -103,8 +104,12 @@ pub struct App {
     pub max_images: u8,
     /// Start of absolute addresses; else from the request.
     pub public_base_url: Option<String>,
-    /// What opens what only the gallery's owner may do.
+    /// What opens every function, where it is set.
     pub api_key: Option<ApiKey>,
+    /// How much callers may ask for.
+    pub limits: Arc<Limits>,
+    /// Whether every connection comes from a proxy, which notes the caller's address last.
+    pub is_behind_proxy: bool,
     /// Origins whose pages may call.
     pub cors_origins: Vec<String>,
     /// Whether the Functions host started this process and stands between it and every caller.
@@ -127,10 +132,12 @@ impl App {
         let gallery = Arc::new(Gallery::new(store.clone(), config.gallery.clone()));
         let credentials = credentials.as_deref();
         let summary = summary(&config, generator.as_ref(), store.as_ref(), credentials);
+        let limits = Arc::new(Limits::new(&config.limits, store.clone()));
         let operations = Arc::new(Operations::new(
             generator.clone(),
             gallery.clone(),
             store,
+            limits.clone(),
             config.operations,
             error::describe,
         ));
@@ -154,6 +161,8 @@ impl App {
             max_images: config.max_images,
             public_base_url: config.public_base_url,
             api_key: config.api_key,
+            limits,
+            is_behind_proxy: config.peers == Peers::Proxy,
             cors_origins: config.cors_origins,
             is_behind_host: config.mode == Mode::Handler,
             event_heartbeat: config.event_heartbeat,

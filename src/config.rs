@@ -1,6 +1,7 @@
 //! The only reader of the environment: plain structs out of it, and every problem at once, each
 //! with the name of its setting.
 
+mod access;
 mod environment;
 mod identity;
 mod local_settings;
@@ -12,8 +13,9 @@ mod table;
 use crate::{
     api_key::ApiKey,
     credentials::IdentitySettings,
-    gallery::{GallerySettings, SignatureScope, SignatureSettings},
+    gallery::{GallerySettings, SignatureScope, SignatureSettings, ThumbnailLinks},
     images::MAX_IMAGES,
+    limits::LimitSettings,
     operations::OperationSettings,
 };
 use reader::Reader;
@@ -37,6 +39,16 @@ pub enum Mode {
     Handler,
     /// A person, a service manager or a container.
     Standalone,
+}
+
+/// What a connection's other end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peers {
+    /// The callers themselves: what they write about their addresses says nothing.
+    Callers,
+    /// A proxy, the platform's or one's own, which notes the caller as the last hop of
+    /// `X-Forwarded-For`.
+    Proxy,
 }
 
 /// Where to listen, and what to serve there.
@@ -69,8 +81,12 @@ pub struct ServiceConfig {
     pub operations: OperationSettings,
     /// Start of absolute addresses, without a slash at the end; else from the request.
     pub public_base_url: Option<String>,
-    /// What opens what only the gallery's owner may do.
+    /// What opens every function, where it is set.
     pub api_key: Option<ApiKey>,
+    /// How much callers may ask for.
+    pub limits: LimitSettings,
+    /// Whose word says where a caller is.
+    pub peers: Peers,
     /// Origins whose pages may call; only standing alone.
     pub cors_origins: Vec<String>,
     /// Who started this process.
@@ -171,13 +187,21 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
     let identity = identity::read(reader, is_deployed);
     let provider = provider::read(reader, is_deployed, identity.is_some());
     let storage = storage::read(reader, mode, is_deployed);
-    let gallery = GallerySettings::new(read_signatures(reader, storage.as_ref()));
+    let api_key = access::read_api_key(reader);
+    let gallery = GallerySettings {
+        thumbnail_links: match api_key {
+            Some(_) => ThumbnailLinks::Signed,
+            None => ThumbnailLinks::Open,
+        },
+        ..GallerySettings::new(read_signatures(reader, storage.as_ref()))
+    };
     let max_images = reader
         .integer("MAX_IMAGES", 1, MAX_IMAGES.into())
         .unwrap_or(4);
     let operations = read_operations(reader);
     let public_base_url = reader.base_url("PUBLIC_BASE_URL");
-    let api_key = reader.text(&["API_KEY"]).map(|key| ApiKey::new(key.into()));
+    let limits = access::read_limits(reader, is_deployed);
+    let peers = access::read_peers(reader, mode);
     let cors_origins = match mode {
         Mode::Standalone => reader.origins("CORS_ORIGINS"),
         Mode::Handler => Vec::new(),
@@ -192,6 +216,8 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
         operations,
         public_base_url,
         api_key,
+        limits,
+        peers,
         cors_origins,
         mode,
         // Well within the patience of every proxy on the way.

@@ -16,6 +16,7 @@ mod png_text;
 mod prompts;
 mod record;
 mod remove;
+mod thumbnail_links;
 mod thumbs;
 
 use crate::{
@@ -44,6 +45,7 @@ pub use migrate::{
 };
 pub use old::OldImagesSettings;
 pub use record::ImageRecord;
+pub use thumbnail_links::ThumbnailLinks;
 pub use thumbs::ThumbsSettings;
 
 /// How a gallery is kept.
@@ -58,6 +60,8 @@ pub struct GallerySettings {
     pub old_images: OldImagesSettings,
     /// How thumbnails are made.
     pub thumbnails: ThumbsSettings,
+    /// Whether the addresses of the function that makes thumbnails have to be ones that we gave.
+    pub thumbnail_links: ThumbnailLinks,
 }
 
 impl GallerySettings {
@@ -69,6 +73,7 @@ impl GallerySettings {
             page_memory: Duration::from_secs(3),
             old_images: OldImagesSettings::default(),
             thumbnails: ThumbsSettings::default(),
+            thumbnail_links: ThumbnailLinks::Open,
         }
     }
 }
@@ -184,6 +189,7 @@ pub struct Gallery {
     pages: Pages,
     old: OldImages,
     thumbs: Thumbs,
+    thumbnail_links: ThumbnailLinks,
 }
 
 impl Gallery {
@@ -195,6 +201,7 @@ impl Gallery {
             old: OldImages::new(store.clone(), settings.old_images),
             thumbs: Thumbs::new(store.clone(), settings.thumbnails),
             signatures: settings.signatures,
+            thumbnail_links: settings.thumbnail_links,
             store,
         }
     }

@@ -18,6 +18,7 @@ pub mod thumbnails;
 
 pub mod gallery;
 pub mod images;
+pub mod limits;
 pub mod suggestions;
 
 pub mod health;

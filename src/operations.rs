@@ -5,6 +5,7 @@
 //! has the diagram of its states). It says `running` before the provider is asked; from then on
 //! the work goes on whether the caller waits or not, for it is paid for.
 
+mod admit;
 mod claim;
 mod command;
 mod id;
@@ -27,6 +28,7 @@ mod work;
 use crate::{
     gallery::Gallery,
     images::{ImageGenerator, ImageOptions, rules::ModelRules},
+    limits::Limits,
     storage::{BlobStore, ETag, StorageError},
 };
 use places::Places;
@@ -70,6 +72,7 @@ pub struct Operations {
     settings: OperationSettings,
     describe: DescribeFailure,
     places: Places,
+    limits: Arc<Limits>,
     /// This process, among those that own operations.
     instance: Uuid,
     running: Running,
@@ -78,12 +81,13 @@ pub struct Operations {
 }
 
 impl Operations {
-    /// Generations by `generator` into `gallery`, written down in `store`.
+    /// Generations by `generator` into `gallery` within `limits`, written down in `store`.
     #[must_use]
     pub fn new(
         generator: Arc<dyn ImageGenerator>,
         gallery: Arc<Gallery>,
         store: Arc<dyn BlobStore>,
+        limits: Arc<Limits>,
         settings: OperationSettings,
         describe: DescribeFailure,
     ) -> Self {
@@ -92,6 +96,7 @@ impl Operations {
             gallery,
             states: States::new(store),
             places: Places::new(&settings),
+            limits,
             settings,
             describe,
             instance: Uuid::new_v4(),
@@ -204,11 +209,13 @@ impl Operations {
         self.states.check().await
     }
 
-    /// Waits until all running work is done; what was not sent is left to whoever comes next.
+    /// Waits until all running work is done; what was not sent is left to whoever comes next, and
+    /// what was not spent of the day's budget to the other processes.
     pub async fn finish(&self) {
         self.stopping.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        self.limits.finish().await;
     }
 
     /// How long operations and keys are kept.

@@ -39,12 +39,38 @@ pub struct PictureText {
     watchdog: Option<AbortHandle>,
 }
 
+/// Bytes of a long text per piece.
+const TEXT_PIECE_BYTES: usize = 256 * 1024;
+
 type Pieces = Box<dyn Iterator<Item = Bytes> + Send>;
 
 /// The caller did not read the answer in time.
 #[derive(Debug, thiserror::Error)]
 #[error("the caller took too long to read the answer")]
 pub struct TooSlow;
+
+impl PictureText {
+    /// A long text without pictures, let go with all that it `holds` when it is sent or when the
+    /// caller takes too long to read. Has to be called within the runtime.
+    #[must_use]
+    pub fn holding(text: Vec<u8>, holds: impl Send + 'static) -> Self {
+        let mut rest = Bytes::from(text);
+        let bytes_left = rest.len();
+        let next_piece = move || {
+            let _held = &holds;
+            let piece = rest.split_to(rest.len().min(TEXT_PIECE_BYTES));
+            (!piece.is_empty()).then_some(piece)
+        };
+        let pieces: Pieces = Box::new(std::iter::from_fn(next_piece));
+        let pieces = Arc::new(Mutex::new(Some(pieces)));
+        let time = LEAST_TIME + Duration::from_secs(bytes_left as u64 / SLOWEST_BYTES);
+        Self {
+            bytes_left,
+            watchdog: Some(take_away_after(time, pieces.clone())),
+            pieces,
+        }
+    }
+}
 
 enum Part {
     Text(String),

@@ -1,8 +1,9 @@
 //! The one path table, and what every request passes: normal paths, what browsers are told, no
-//! doubt about its bytes, a request id, one log line, errors as problem documents, CORS.
+//! doubt about its bytes, a request id, one log line, errors as problem documents, CORS, the guard of its function.
 
 mod browser;
 mod cross_origin;
+mod guard;
 mod observe;
 mod observed_body;
 mod strict;
@@ -12,18 +13,21 @@ pub use strict::Doubt;
 use crate::{
     app::{App, Service},
     error::ApiError,
-    routes,
+    limits::Counted,
+    routes::{self, limited::tell_limits},
 };
 use axum::{
     Router,
     extract::Request,
     http::{Method, Uri, header::ALLOW, uri::PathAndQuery},
-    middleware::{from_fn, map_request},
+    middleware::{Next, from_fn, from_fn_with_state, map_request},
     response::{IntoResponse, Response},
     routing::{MethodRouter, any, delete, get, post},
 };
 use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc};
+
+pub use guard::Guard;
 
 /// Whom the platform lets through to a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +48,10 @@ pub struct Function {
     pub methods: &'static [Method],
     /// Whom the platform lets through, as the folder's `function.json` has it.
     pub auth_level: AuthLevel,
+    /// What it asks of callers itself, by `API_KEY`.
+    pub guard: Guard,
+    /// What of its requests has limits.
+    pub counted: Option<Counted>,
     handler: fn() -> MethodRouter<Arc<App>>,
 }
 
@@ -54,6 +62,8 @@ pub const FUNCTIONS: &[Function] = &[
         route: "generateImage",
         methods: &[Method::POST],
         auth_level: AuthLevel::Anonymous,
+        guard: Guard::Key,
+        counted: Some(Counted::Images),
         handler: || post(routes::generate_image::handle),
     },
     Function {
@@ -61,6 +71,8 @@ pub const FUNCTIONS: &[Function] = &[
         route: "getImages",
         methods: &[Method::GET],
         auth_level: AuthLevel::Anonymous,
+        guard: Guard::Key,
+        counted: None,
         handler: || get(routes::get_images::handle),
     },
     Function {
@@ -68,6 +80,8 @@ pub const FUNCTIONS: &[Function] = &[
         route: "getChatGPTSuggestion",
         methods: &[Method::GET],
         auth_level: AuthLevel::Anonymous,
+        guard: Guard::Key,
+        counted: Some(Counted::Suggestions),
         handler: || get(routes::get_chatgpt_suggestion::handle),
     },
     Function {
@@ -75,6 +89,8 @@ pub const FUNCTIONS: &[Function] = &[
         route: "generateSASToken",
         methods: &[Method::GET],
         auth_level: AuthLevel::Anonymous,
+        guard: Guard::Key,
+        counted: None,
         handler: || get(routes::generate_sas_token::handle),
     },
     Function {
@@ -82,6 +98,8 @@ pub const FUNCTIONS: &[Function] = &[
         route: "generate",
         methods: &[Method::GET, Method::POST],
         auth_level: AuthLevel::Anonymous,
+        guard: Guard::Key,
+        counted: Some(Counted::Images),
         handler: || {
             get(routes::generate::handle_query)
                 .post(routes::generate::handle_body)
@@ -93,6 +111,8 @@ pub const FUNCTIONS: &[Function] = &[
         route: "operations/{id}",
         methods: &[Method::GET, Method::DELETE],
         auth_level: AuthLevel::Anonymous,
+        guard: Guard::Key,
+        counted: None,
         handler: || get(routes::operations::handle_get).delete(routes::operations::handle_delete),
     },
     Function {
@@ -100,6 +120,8 @@ pub const FUNCTIONS: &[Function] = &[
         route: "images/{id}",
         methods: &[Method::GET],
         auth_level: AuthLevel::Anonymous,
+        guard: Guard::Key,
+        counted: None,
         handler: || get(routes::image::handle_get),
     },
     Function {
@@ -107,6 +129,8 @@ pub const FUNCTIONS: &[Function] = &[
         route: "images/{id}",
         methods: &[Method::DELETE],
         auth_level: AuthLevel::Function,
+        guard: Guard::Owner,
+        counted: None,
         handler: || delete(routes::image::handle_delete),
     },
     Function {
@@ -114,6 +138,8 @@ pub const FUNCTIONS: &[Function] = &[
         route: "thumbnails/{id}",
         methods: &[Method::GET],
         auth_level: AuthLevel::Anonymous,
+        guard: Guard::KeyOrAddress,
+        counted: None,
         handler: || get(routes::thumbnails::handle),
     },
     Function {
@@ -121,6 +147,8 @@ pub const FUNCTIONS: &[Function] = &[
         route: "health",
         methods: &[Method::GET],
         auth_level: AuthLevel::Anonymous,
+        guard: Guard::Open,
+        counted: None,
         handler: || get(routes::health::handle),
     },
     Function {
@@ -128,6 +156,8 @@ pub const FUNCTIONS: &[Function] = &[
         route: "files/{*path}",
         methods: &[Method::GET, Method::HEAD],
         auth_level: AuthLevel::Anonymous,
+        guard: Guard::Open,
+        counted: None,
         handler: || get(routes::files::handle),
     },
 ];
@@ -137,7 +167,7 @@ pub fn router(service: &Service) -> Router {
     let functions = match service {
         Service::Ready(app) => {
             let routes = paths().into_iter().fold(Router::new(), |router, path| {
-                router.route(&path, methods_at(&path))
+                router.route(&path, methods_at(&path, app))
             });
             routes.with_state(app.clone())
         }
@@ -172,15 +202,30 @@ fn paths() -> BTreeSet<String> {
     FUNCTIONS.iter().map(normal_path).collect()
 }
 
-fn methods_at(path: &str) -> MethodRouter<Arc<App>> {
+fn methods_at(path: &str, app: &Arc<App>) -> MethodRouter<Arc<App>> {
     let here = || FUNCTIONS.iter().filter(|it| normal_path(it) == path);
     let handlers = here().fold(MethodRouter::new(), |all, function| {
-        all.merge((function.handler)())
+        all.merge(guarded(function, app))
     });
     let methods = here().flat_map(|function| function.methods);
     let allowed: Vec<&str> = methods.map(Method::as_str).collect();
     let allowed = allowed.join(", ");
     handlers.fallback(|| wrong_method(allowed))
+}
+
+/// A function's handler behind its guard; only who passes it is told of limits.
+fn guarded(function: &Function, app: &Arc<App>) -> MethodRouter<Arc<App>> {
+    let mut handler = (function.handler)();
+    if let Some(counted) = function.counted {
+        let app = app.clone();
+        let tell = move |request: Request, next: Next| {
+            let app = app.clone();
+            async move { tell_limits(&app, counted, request, next).await }
+        };
+        handler = handler.route_layer(from_fn(tell));
+    }
+    let state = (app.clone(), function.guard);
+    handler.route_layer(from_fn_with_state(state, guard::stand_guard))
 }
 
 /// What a path answers to a method that is in no row of it.

@@ -15,6 +15,7 @@ pub mod image;
 pub mod image_answer;
 pub mod image_json;
 pub mod json_body;
+pub mod limited;
 pub mod operation_answer;
 pub mod operations;
 pub mod request_id;

@@ -129,6 +129,19 @@ impl Suggestions {
         Self { model: None }
     }
 
+    /// Whether an idea costs something.
+    #[must_use]
+    pub fn asks_model(&self) -> bool {
+        self.model.is_some()
+    }
+
+    /// A stored idea for a caller for whom the model is not to be asked, where one may stand in.
+    #[must_use]
+    pub fn instead_of_model(&self) -> Option<Suggestion> {
+        let fallback = self.model.as_ref().map(|(_, settings)| settings.fallback);
+        (fallback != Some(Fallback::Error)).then(|| stored(SuggestionSource::Fallback))
+    }
+
     /// One idea.
     ///
     /// # Errors

@@ -85,6 +85,23 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A whole number from 1, or `off`, which is the inner `None`.
+    pub fn limit(&mut self, name: &str, max: u64) -> Option<Option<u32>> {
+        let value = self.text(&[name])?;
+        if value.eq_ignore_ascii_case("off") {
+            return Some(None);
+        }
+        let number = value.parse().ok();
+        let number = number.filter(|number| (1..=max).contains(&u64::from(*number)));
+        if number.is_none() {
+            self.problem(
+                name,
+                format!("must be a whole number from 1 to {max}, or off"),
+            );
+        }
+        Some(number)
+    }
+
     /// A number with or without a decimal point.
     pub fn decimal(&mut self, name: &str, min: f64, max: f64) -> Option<f64> {
         let value = self.text(&[name])?;

@@ -88,14 +88,13 @@ pub const SETTINGS: &[Setting] = &[
     setting("PUBLIC_BASE_URL", &[], "from the request"),
     setting("CORS_ORIGINS", &[], "none"),
     setting("API_KEY", &[], ""),
+    setting("RATE_LIMIT_PER_MINUTE", &[], "off; in Azure 10"),
+    setting("INSTANCE_RATE_LIMIT_PER_MINUTE", &[], "off; in Azure 60"),
+    setting("DAILY_IMAGE_BUDGET", &[], "off; in Azure 1000"),
+    setting("TRUST_FORWARDED_FOR", &[], "off"),
     setting("RUST_LOG", &[], "info"),
 ];
 
 /// Names that stand for what this version does not do: whoever sets one would rely on it, so
 /// they are refused.
-pub const LATER_SETTINGS: [&str; 4] = [
-    "RATE_LIMIT_PER_MINUTE",
-    "DAILY_IMAGE_BUDGET",
-    "TRUST_FORWARDED_FOR",
-    "DIFFUSION_MODEL",
-];
+pub const LATER_SETTINGS: [&str; 1] = ["DIFFUSION_MODEL"];

@@ -1,7 +1,9 @@
 //! Signed addresses of images and thumbnails: the store is asked once for what signs, however many
 //! there are.
 
-use super::{Gallery, ImageEntry, ImageId, StoredImage, found::Found, thumbs};
+use super::{
+    Gallery, ImageEntry, ImageId, StoredImage, found::Found, thumbnail_links::LinkMaker, thumbs,
+};
 use crate::{
     sas::SasTerms,
     storage::{SignedResource, Signer, StorageError},
@@ -12,6 +14,7 @@ use time::OffsetDateTime;
 pub struct Addresses<'a> {
     gallery: &'a Gallery,
     signer: Signer,
+    links: LinkMaker,
     terms: SasTerms,
     public_base_url: &'a str,
 }
@@ -27,10 +30,12 @@ impl Gallery {
         now: OffsetDateTime,
         public_base_url: &'a str,
     ) -> Result<Addresses<'a>, StorageError> {
+        let terms = self.read_terms(now);
         Ok(Addresses {
             gallery: self,
             signer: self.store.signer().await?,
-            terms: self.read_terms(now),
+            links: self.link_maker(&terms).await?,
+            terms,
             public_base_url,
         })
     }
@@ -64,11 +69,7 @@ impl Addresses<'_> {
     fn of_thumbnail(&self, image: &ImageId) -> Result<String, StorageError> {
         match self.gallery.thumbs.is_known(image) {
             true => self.of(&thumbs::path_of(image)),
-            false => Ok(format!(
-                "{}/api/thumbnails/{}",
-                self.public_base_url,
-                image.to_text()
-            )),
+            false => Ok(self.links.address(image, self.public_base_url)),
         }
     }
 

@@ -1,7 +1,10 @@
 //! What is wanted of an operation, and by whom.
 
 use super::{OperationSettings, key::RequestKey};
-use crate::images::{ImageRequest, ParsedRequest};
+use crate::{
+    images::{ImageRequest, ParsedRequest},
+    limits::Caller,
+};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -24,6 +27,8 @@ pub struct GenerateCommand {
     pub repayment: Repayment,
     /// How long somebody waits.
     pub patience: Patience,
+    /// Whose images per minute these are.
+    pub caller: Caller,
 }
 
 impl GenerateCommand {
@@ -39,6 +44,7 @@ impl GenerateCommand {
             key: None,
             repayment: parsed.retry_paid.into(),
             patience: Patience::Background,
+            caller: Caller::Unknown,
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     gallery::StoredImage,
     image_format::ImageFormat,
     images::{GenerationError, InvalidOption},
+    limits::Refusal,
     storage::StorageError,
 };
 use bytes::Bytes;
@@ -83,6 +84,9 @@ pub enum OperationError {
         /// When to come again.
         retry_after: Duration,
     },
+    /// So many images are not to be made now.
+    #[error(transparent)]
+    Limited(#[from] Refusal),
     /// What the program remembers cannot be read or written, and without it nothing is sent.
     #[error("the state of operations cannot be read or written")]
     StateUnavailable(#[source] StorageError),
@@ -156,6 +160,7 @@ impl OperationError {
         match self {
             Self::Invalid(_)
             | Self::Busy { .. }
+            | Self::Limited(_)
             | Self::StateUnavailable(_)
             | Self::KeyReused
             | Self::FirstStillRunning { .. } => Payment::None,

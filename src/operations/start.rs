@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     images::{PartialImages, check_request},
+    limits::Charge,
     storage::StorageError,
 };
 use std::sync::Arc;
@@ -57,6 +58,7 @@ impl Operations {
         partials: Option<PartialImages>,
     ) -> Result<Started, OperationError> {
         check_request(self.generator.as_ref(), &command.request)?;
+        self.check_limits(&command).await?;
         let came_at = Instant::now();
         let repetition = Repetition::of(&command, &self.settings);
         let repeated = async |first: &OperationId| {
@@ -69,27 +71,42 @@ impl Operations {
         };
         let id = claimed.id.clone();
         let is_repeatable = command.key.is_some();
-        let place = match self.take_place().await {
+        let (place, charge) = match self.take_place_and_charge(&command).await {
             // The other request with this key may have begun meanwhile, and needs no other place.
-            Err(busy) if is_repeatable => {
+            Err(refused) if is_repeatable => {
                 return match self.look(&id).await? {
                     Some(_) => repeated(&id).await,
-                    None => Err(busy),
+                    None => Err(refused),
                 };
             }
-            place => place?,
+            taken => taken?,
         };
         // From here on nobody's leaving stops the writing: what is written down comes to its end.
         let (here, presence) = oneshot::channel();
-        let begin = self
-            .clone()
-            .begin(claimed, place, command, partials, came_at, presence);
+        let begin = self.clone().begin(
+            claimed,
+            (place, charge),
+            command,
+            partials,
+            came_at,
+            presence,
+        );
         let begun = self.tasks.spawn(begin.in_current_span()).await;
         drop::<oneshot::Sender<()>>(here);
         match begun.map_err(|_| OperationError::Crashed)?? {
             Some(running) => Ok(Started::Running(running)),
             None => repeated(&id).await,
         }
+    }
+
+    /// A place, and the images from the limits. Those come last: whoever waited for nothing has not
+    /// spent them.
+    async fn take_place_and_charge(
+        &self,
+        command: &GenerateCommand,
+    ) -> Result<(Place, Charge), OperationError> {
+        let place = self.take_place().await?;
+        Ok((place, self.charge(command).await?))
     }
 
     /// A place, unless the process is to stop: what would be sent now could be cut off, paid for.
@@ -107,7 +124,7 @@ impl Operations {
     async fn begin(
         self: Arc<Self>,
         claimed: ClaimedId,
-        place: Place,
+        (place, charge): (Place, Charge),
         command: GenerateCommand,
         partials: Option<PartialImages>,
         came_at: Instant,
@@ -122,6 +139,7 @@ impl Operations {
         let is_callers_alone = command.key.is_none();
         if is_callers_alone && presence.try_recv() == Err(oneshot::error::TryRecvError::Closed) {
             drop(place);
+            charge.spend().cost_nothing();
             let payment = Payment::None;
             let canceled = OperationError::Canceled { payment };
             let error = (self.describe)(&canceled);
@@ -129,9 +147,14 @@ impl Operations {
             settled.await;
             return Err(canceled);
         }
-        Ok(Some(
-            self.spawn(ownership, place, command, partials, came_at),
-        ))
+        Ok(Some(self.spawn(
+            ownership,
+            place,
+            charge.spend(),
+            command,
+            partials,
+            came_at,
+        )))
     }
 
     /// Writes an operation down that nobody waits for, and has it done. A repetition gets the
@@ -145,12 +168,22 @@ impl Operations {
         fields: CallersFields,
     ) -> Result<Operation, OperationError> {
         check_request(self.generator.as_ref(), &command.request)?;
+        self.check_limits(&command).await?;
         let claimed = match self.claim(&command).await? {
             Claim::Ours(claimed) => claimed,
             Claim::First(first) => return Ok(*first),
         };
         let admission = self.places.admit()?;
-        let accept = self.clone().accept(claimed, admission, command, fields);
+        let charge = match self.charge(&command).await {
+            // The other request with this key may have been accepted meanwhile.
+            Err(refused) if command.key.is_some() => {
+                return self.look(&claimed.id).await?.ok_or(refused);
+            }
+            charge => charge?,
+        };
+        let accept = self
+            .clone()
+            .accept(claimed, admission, charge, command, fields);
         let accepted = self.tasks.spawn(accept.in_current_span()).await;
         accepted.map_err(|_| OperationError::Crashed)?
     }
@@ -159,13 +192,14 @@ impl Operations {
         self: Arc<Self>,
         claimed: ClaimedId,
         admission: Admission,
+        charge: Charge,
         command: GenerateCommand,
         fields: CallersFields,
     ) -> Result<Operation, OperationError> {
         let operation = self.new_operation(&claimed, &command, Some(fields));
         match self.write_down(claimed, operation.clone()).await? {
             Some(ownership) => {
-                self.spawn_queued(ownership, Some(admission), command);
+                self.spawn_queued(ownership, Some(admission), charge.spend(), command);
                 Ok(operation)
             }
             None => self.look(&operation.id).await?.ok_or_else(|| self.busy()),

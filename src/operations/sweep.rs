@@ -18,6 +18,9 @@ impl Operations {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%error, cause, "old operations could not be looked through");
             }
+            if let Err(error) = self.limits.remove_old_days().await {
+                tracing::warn!(%error, "the budgets of days that are over could not be removed");
+            }
             tokio::time::sleep(self.settings.sweep_pause).await;
         }
     }

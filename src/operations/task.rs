@@ -2,12 +2,15 @@
 
 use super::{
     Destination, FinishedOperation, GenerateCommand, OperationError, OperationId, OperationStatus,
-    Operations,
+    Operations, Payment,
     owner::{Lost, Ownership},
     places::{Admission, Place},
     work::{Work, log_unheard},
 };
-use crate::images::{InvalidOption, MAX_IMAGES, PartialImages, parse_request};
+use crate::{
+    images::{InvalidOption, MAX_IMAGES, PartialImages, parse_request},
+    limits::SpentCharge,
+};
 use std::{pin::pin, sync::Arc};
 use time::OffsetDateTime;
 use tokio::{sync::oneshot, time::Instant};
@@ -52,6 +55,7 @@ impl Operations {
         self: &Arc<Self>,
         ownership: Ownership,
         place: Place,
+        charge: SpentCharge,
         command: GenerateCommand,
         partials: Option<PartialImages>,
         came_at: Instant,
@@ -65,7 +69,9 @@ impl Operations {
         };
         let latest = came_at + command.patience.longest_generation(&self.settings);
         let work = self.work(&ownership, command, partials, latest);
-        let task = self.clone().run(work, ownership, place, Some(sender));
+        let task = self
+            .clone()
+            .run(work, ownership, place, charge, Some(sender));
         self.tasks.spawn(task.in_current_span());
         running
     }
@@ -75,16 +81,22 @@ impl Operations {
         self: &Arc<Self>,
         ownership: Ownership,
         admission: Option<Admission>,
+        charge: SpentCharge,
         command: GenerateCommand,
     ) {
-        let task = self.clone().run_queued(ownership, admission, command);
+        let task = self
+            .clone()
+            .run_queued(ownership, admission, charge, command);
         self.tasks.spawn(task.in_current_span());
     }
 
-    /// Goes on with an operation that was taken up, from what its caller had sent.
+    /// Goes on with an operation that was taken up, from what its caller had sent. It was charged
+    /// for when it was accepted, elsewhere.
     pub(super) fn resume(self: &Arc<Self>, ownership: Ownership) {
         match command_of(&ownership) {
-            Ok(command) => self.spawn_queued(ownership, None, command),
+            Ok(command) => {
+                self.spawn_queued(ownership, None, SpentCharge::default(), command);
+            }
             Err(error) => {
                 let outcome = Err(OperationError::Invalid(error));
                 let status = self.status_of(&outcome);
@@ -97,6 +109,7 @@ impl Operations {
         self: Arc<Self>,
         mut ownership: Ownership,
         admission: Option<Admission>,
+        charge: SpentCharge,
         command: GenerateCommand,
     ) {
         let canceled = ownership.signals().canceled.clone();
@@ -110,14 +123,16 @@ impl Operations {
         };
         let place = match ownership.while_beating(place).await {
             Ok(place) => place,
-            Err(Interruption::Canceled) => return,
+            Err(Interruption::Canceled) => {
+                return self.give_back_canceled(&ownership, charge).await;
+            }
             Err(Interruption::Stopping) => return ownership.hand_over().await,
         };
         let mut pause = self.settings.late_storing_pause;
         loop {
             match ownership.send_off(OffsetDateTime::now_utc()).await {
                 Ok(()) => break,
-                Err(Lost::Taken) => return,
+                Err(Lost::Taken) => return self.give_back_canceled(&ownership, charge).await,
                 // Nothing was sent, and perhaps nobody asks for it.
                 Err(Lost::Unavailable(error)) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -126,14 +141,16 @@ impl Operations {
             }
             tokio::select! {
                 biased;
-                () = canceled.cancelled() => return,
+                () = canceled.cancelled() => {
+                    return self.give_back_canceled(&ownership, charge).await;
+                }
                 () = self.stopping.cancelled() => return ownership.hand_over().await,
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(self.settings.heartbeat),
             }
         }
         let latest = Instant::now() + command.patience.longest_generation(&self.settings);
         let work = self.work(&ownership, command, None, latest);
-        self.run(work, ownership, place, None).await;
+        self.run(work, ownership, place, charge, None).await;
     }
 
     fn work(
@@ -164,10 +181,14 @@ impl Operations {
         work: Work,
         mut ownership: Ownership,
         place: Place,
+        charge: SpentCharge,
         mut caller: Option<oneshot::Sender<Outcome>>,
     ) {
         let mut outcome = ownership.while_beating(work.run()).await;
         drop(place); // what may follow waits for the store, not for the provider
+        if matches!(&outcome, Err(error) if error.payment() == Payment::None) {
+            charge.cost_nothing();
+        }
         if matches!(outcome, Err(OperationError::NotStored { .. })) {
             let status = self.status_of(&outcome);
             outcome = match hand_over(caller.take(), outcome) {

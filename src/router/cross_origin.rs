@@ -1,6 +1,7 @@
 //! Which other pages' scripts may call. Only standing alone: under the Functions host the
 //! platform answers for that, and two answers would contradict each other.
 
+use crate::routes;
 use axum::{
     Router,
     http::{HeaderValue, Method, header},
@@ -35,6 +36,8 @@ pub(super) fn allow(router: Router, origins: &[String]) -> Router {
         ])
         .expose_headers([
             header::RETRY_AFTER,
+            routes::limited::RATE_LIMIT,
+            routes::limited::RATE_LIMIT_POLICY,
             header::HeaderName::from_static("operation-location"),
             header::HeaderName::from_static("preference-applied"),
             header::HeaderName::from_static("x-request-id"),

@@ -1,6 +1,8 @@
-//! Who calls, as far as a request tells: so that one caller's idempotency keys are not another's.
+//! Who calls, as far as a request tells: so that one caller's idempotency keys are not another's,
+//! nor one caller's minute.
 
-use crate::app::App;
+use super::admin::shows_api_key;
+use crate::{app::App, limits::Caller};
 use axum::{
     extract::ConnectInfo,
     http::{Extensions, HeaderMap, Uri},
@@ -33,14 +35,29 @@ pub fn caller(app: &App, uri: &Uri, headers: &HeaderMap, extensions: &Extensions
     }
 }
 
-/// Behind the Functions host every peer is the host, and the platform's front end has noted the
-/// caller last. Standing alone anybody can write that header, so it says nothing.
+/// Whom limits count: the address alone. Strangers can make up as many credentials as they like,
+/// and each would be a new caller with a whole minute's worth.
+#[must_use]
+pub fn limited_caller(app: &App, headers: &HeaderMap, extensions: &Extensions) -> Caller {
+    if shows_api_key(app, headers) {
+        return Caller::KeyHolder;
+    }
+    let address = address(app, headers, extensions);
+    // Brackets are an IPv6 address's, where a port may follow it.
+    let address = address.trim_start_matches('[').trim_end_matches(']');
+    address.parse().map_or(Caller::Unknown, Caller::at)
+}
+
+/// Behind the Functions host, or a proxy of the operator's, every peer is that proxy, which has
+/// noted the caller last; what stands before is the caller's own word. Otherwise anybody can write
+/// that header, so it says nothing.
 fn address(app: &App, headers: &HeaderMap, extensions: &Extensions) -> String {
-    match app.is_behind_host {
+    match app.is_behind_proxy {
         true => {
-            let hops = headers.get_all("x-forwarded-for").iter();
-            let hops = hops.filter_map(|value| value.to_str().ok());
-            let last = hops.flat_map(|list| list.split(',')).next_back();
+            let lines = headers.get_all("x-forwarded-for").iter();
+            let line = lines.map(|value| value.as_bytes()).next_back();
+            let last = line.and_then(|line| line.rsplit(|byte| *byte == b',').next());
+            let last = last.and_then(|hop| std::str::from_utf8(hop).ok());
             last.map(without_port).unwrap_or_default().to_owned()
         }
         false => extensions

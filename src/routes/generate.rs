@@ -18,6 +18,7 @@ use crate::{
         DEFAULT_OUTPUT_KEY, GpuSampleRequest, InvalidGpuSampleRequest, RequestFields,
         parse_gpu_sample_request,
     },
+    limits::Caller,
     operations::{
         Destination, FinishedImage, FinishedOperation, GenerateCommand, Patience, RequestKey,
     },
@@ -47,6 +48,7 @@ const METHODS: &str = "GET, POST";
 pub async fn handle_query(
     State(app): State<Arc<App>>,
     Extension(id): Extension<RequestId>,
+    Extension(limited_caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _) = request.into_parts();
@@ -54,7 +56,13 @@ pub async fn handle_query(
         return Err(ApiError::cross_site());
     }
     let fields = query::parse_query(parts.uri.query().unwrap_or_default())?;
-    generate(&app, &id, &parts, RequestFields::Query(fields)).await
+    generate(
+        &app,
+        (&id, limited_caller),
+        &parts,
+        RequestFields::Query(fields),
+    )
+    .await
 }
 
 /// Answers a POST, whose fields are in a JSON body.
@@ -64,6 +72,7 @@ pub async fn handle_query(
 pub async fn handle_body(
     State(app): State<Arc<App>>,
     Extension(id): Extension<RequestId>,
+    Extension(limited_caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
@@ -75,7 +84,13 @@ pub async fn handle_body(
         }
         fields => fields?,
     };
-    generate(&app, &id, &parts, RequestFields::Json(fields)).await
+    generate(
+        &app,
+        (&id, limited_caller),
+        &parts,
+        RequestFields::Json(fields),
+    )
+    .await
 }
 
 /// Without this a HEAD would run, and pay for, what a GET does.
@@ -101,7 +116,7 @@ fn is_for_foreign_page(headers: &HeaderMap, cors_origins: &[String]) -> bool {
 
 async fn generate(
     app: &Arc<App>,
-    id: &RequestId,
+    (id, limited_caller): (&RequestId, Caller),
     parts: &Parts,
     fields: RequestFields,
 ) -> Result<Response, ApiError> {
@@ -114,7 +129,11 @@ async fn generate(
     drop(fields); // as JSON values a body takes many times its length
     let prompt = request.image.prompt.as_str().to_owned();
     let base_url = public_base_url(app, &parts.headers);
-    let finished = app.operations.generate(command(request, id, key)).await;
+    let command = GenerateCommand {
+        caller: limited_caller,
+        ..command(request, id, key)
+    };
+    let finished = app.operations.generate(command).await;
     let mut finished = finished
         .map_err(|error| ApiError::from(error).located(|id| operation_location(id, &base_url)))?;
     let operation = finished.operation.clone();
@@ -151,6 +170,7 @@ fn command(request: GpuSampleRequest, id: &RequestId, key: Option<RequestKey>) -
         key,
         repayment: request.retry_paid.into(),
         patience: Patience::Request,
+        caller: Caller::Unknown,
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     app::App,
     error::{ApiError, IDEMPOTENCY_KEY},
     images::{ParsedRequest, PartialImages, RETRY_PAID, ResponseFormat, parse_request},
+    limits::Caller,
     operations::{CallersFields, Destination, GenerateCommand, Patience, Started},
 };
 use axum::{
@@ -44,6 +45,7 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 pub async fn handle(
     State(app): State<Arc<App>>,
     Extension(id): Extension<RequestId>,
+    Extension(limited_caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
@@ -70,7 +72,7 @@ pub async fn handle(
         let warning = format!("{RETRY_PAID} is used with an {IDEMPOTENCY_KEY} only");
         command.warnings.push(warning);
     }
-    command.key = key;
+    (command.key, command.caller) = (key, limited_caller);
     let base_url = answer.public_base_url.clone();
     let answered = match delivery {
         Delivery::Operation => accept(&app, command, fields, &answer).await,

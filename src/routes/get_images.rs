@@ -5,6 +5,8 @@ use crate::{
     app::App,
     error::ApiError,
     gallery::{Gallery, ImagePage, ListImagesQuery},
+    limits::Turn,
+    picture_json::PictureText,
 };
 use axum::{
     body::Body,
@@ -23,6 +25,8 @@ use std::{
 };
 use time::OffsetDateTime;
 
+const LONG_LIST_BYTES: usize = 1024 * 1024;
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -34,7 +38,7 @@ struct Answer {
 /// Answers with the list; parameters that are not known are ignored, as front ends send some.
 ///
 /// # Errors
-/// 400 for a wrong `limit` or `cursor`, 502 when the store fails; `imageUrls` is in the error
+/// 400 for a wrong `limit` or `cursor`, 429 for too many whole lists at once, 502 when the store fails; `imageUrls` is in the error
 /// too, since a front end reads it without looking at the status.
 pub async fn handle(
     State(app): State<Arc<App>>,
@@ -45,6 +49,13 @@ pub async fn handle(
     let query = parse_query(&app.gallery, uri.query().unwrap_or_default());
     let query = query.await.map_err(with_empty_list)?;
     let base_url = public_base_url(&app, &headers);
+    let turn = match query.limit {
+        None => Some(app.limits.whole_list_turn().await),
+        Some(_) => None,
+    };
+    let turn = turn
+        .transpose()
+        .map_err(|error| with_empty_list(error.into()))?;
     let page = app
         .gallery
         .list(&query, OffsetDateTime::now_utc(), &base_url);
@@ -62,8 +73,16 @@ pub async fn handle(
     ];
     Ok(match is_known {
         true => (StatusCode::NOT_MODIFIED, fields).into_response(),
-        false => (fields, Body::from(body)).into_response(),
+        false => (fields, body_of(body, turn)).into_response(),
     })
+}
+
+/// A long list keeps its turn until it is sent: until then it takes the memory that turns are for.
+fn body_of(list: Vec<u8>, turn: Option<Turn>) -> Body {
+    match turn {
+        Some(turn) if list.len() > LONG_LIST_BYTES => Body::new(PictureText::holding(list, turn)),
+        _ => Body::from(list),
+    }
 }
 
 /// The same list has the same tag within a signature window, on every instance of one build that

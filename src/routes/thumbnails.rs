@@ -10,7 +10,7 @@ use crate::{
 use axum::{
     extract::{Path, State},
     http::{
-        HeaderMap, StatusCode,
+        HeaderMap, StatusCode, Uri,
         header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION},
     },
     response::{IntoResponse, Response},
@@ -45,6 +45,19 @@ pub async fn handle(
         Thumbnail::Unusable => placeholder(KEEP_PLACEHOLDER),
         Thumbnail::NotNow => placeholder("no-store"),
     })
+}
+
+/// Whether the address is one that we gave, for callers who show no key, as `<img>` cannot.
+///
+/// # Errors
+/// 502 when that cannot be told.
+pub async fn is_our_address(app: &App, uri: &Uri) -> Result<bool, ApiError> {
+    // Ids have no character that would be escaped.
+    let id = uri.path().rsplit('/').next().unwrap_or_default();
+    let query = uri.query().unwrap_or_default();
+    let now = OffsetDateTime::now_utc();
+    let is_ours = app.gallery.is_thumbnail_link(id, query, now);
+    is_ours.await.map_err(ApiError::from)
 }
 
 fn placeholder(keep: &'static str) -> Response {

@@ -14,6 +14,7 @@ mod frontend;
 #[path = "../support/upstream.rs"]
 mod upstream;
 
+mod access;
 mod account_faults;
 mod bounded_memory;
 mod broken_answers;
@@ -34,6 +35,7 @@ mod hostile_prompts;
 mod identity;
 mod image_details;
 mod image_removal;
+mod limits;
 mod migrate;
 mod one_process;
 mod operations;

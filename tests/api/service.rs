@@ -18,6 +18,8 @@ use visionary::{
 pub struct Service {
     address: SocketAddr,
     folder: tempfile::TempDir,
+    /// What its own methods show.
+    api_key: Option<String>,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<std::io::Result<()>>>,
 }
@@ -63,7 +65,11 @@ impl Service {
         config.models_checked_after = Duration::from_secs(3600);
         change(&mut config);
         let served = Served::prepare(Ok(config), Mode::Standalone).unwrap();
-        Self::serve(served, folder, limits).await
+        let key = settings.iter().find(|(name, _)| *name == "API_KEY");
+        Self {
+            api_key: key.map(|(_, key)| (*key).to_owned()),
+            ..Self::serve(served, folder, limits).await
+        }
     }
 
     /// One whose settings are wrong, as under the Functions host.
@@ -107,6 +113,7 @@ impl Service {
         Self {
             address,
             folder,
+            api_key: None,
             stop: Some(stop),
             served: Some(served),
         }
@@ -141,7 +148,16 @@ impl Service {
     }
 
     pub async fn get(&self, path: &str) -> Answer {
-        Answer::of(client().get(format!("{}{path}", self.base()))).await
+        self.ask(client().get(format!("{}{path}", self.base())))
+            .await
+    }
+
+    /// Sends a request with the service's key, where it has one.
+    async fn ask(&self, request: reqwest::RequestBuilder) -> Answer {
+        match &self.api_key {
+            Some(key) => Answer::of(request.header("x-api-key", key)).await,
+            None => Answer::of(request).await,
+        }
     }
 
     /// Posts JSON to generateImage and asks for JSON.
@@ -184,7 +200,8 @@ impl Service {
 
     /// Says that an operation is not wanted any more.
     pub async fn cancel(&self, id: &str) -> Answer {
-        Answer::of(client().delete(format!("{}/api/operations/{id}", self.base()))).await
+        self.ask(client().delete(format!("{}/api/operations/{id}", self.base())))
+            .await
     }
 
     /// Posts any body with any headers to generateImage.
@@ -193,7 +210,7 @@ impl Service {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Answer::of(request.body(body)).await
+        self.ask(request.body(body)).await
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
 use tokio::sync::Notify;
 use visionary::config::ServiceConfig;
 
-const KEY: [(&str, &str); 1] = [("API_KEY", "key")];
+const KEY: [(&str, &str); 1] = [("API_KEY", "sixteen letters.")];
 
 /// Over an account with faults.
 async fn on_account(change: impl FnOnce(&mut ServiceConfig)) -> (FaultyAccount, Service, String) {

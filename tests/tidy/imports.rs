@@ -3,11 +3,12 @@
 use crate::rust_files;
 use std::collections::{BTreeMap, BTreeSet};
 
-const CAPABILITIES: [&str; 9] = [
+const CAPABILITIES: [&str; 10] = [
     "credentials",
     "gallery",
     "health",
     "images",
+    "limits",
     "openai",
     "operations",
     "storage",
@@ -36,7 +37,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ),
         ("arguments", vec!["gallery"]),
         ("serve", vec!["app", "router", "request_body"]),
-        ("router", vec!["routes", "app", "error"]),
+        ("router", vec!["routes", "app", "error", "limits"]),
         ("routes", with(&[&["app", "error"], &CAPABILITIES, &VALUES])),
         ("app", with(&[&["config", "error"], &CAPABILITIES, &VALUES])),
         ("config", with(&[&CAPABILITIES, &VALUES])),
@@ -48,8 +49,9 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ),
         (
             "operations",
-            vec!["gallery", "images", "storage", "image_format"],
+            vec!["gallery", "images", "limits", "storage", "image_format"],
         ),
+        ("limits", vec!["storage"]),
         ("suggestions", vec!["openai"]),
         ("images", vec!["openai", "image_format", "prompt"]),
         (
@@ -158,6 +160,7 @@ fn routes_do_not_know_one_another() {
         "image_answer",
         "image_json",
         "json_body",
+        "limited",
         "operation_answer",
         "request_id",
         "request_key",
@@ -230,6 +233,7 @@ fn outside_crates_stay_in_their_rooms() {
                 "src/operations",
                 "src/storage/azure",
                 "src/credentials",
+                "src/limits/clock.rs",
                 "src/openai/retry.rs",
             ],
         ),
