@@ -133,8 +133,7 @@ impl Limits {
     /// [`Refusal`] when it has not.
     pub fn look(&self, caller: Caller, images: u32) -> Result<(), Refusal> {
         let now = self.clock.now().elapsed;
-        let refused = |(limit, retry_after)| Refusal { limit, retry_after };
-        self.images.look(caller, images, now).map_err(refused)
+        self.images.look(caller, images, now)
     }
 
     /// Takes images from the minute and from the day, from all or from none.
@@ -147,8 +146,7 @@ impl Limits {
         images: u32,
     ) -> Result<Charge, ChargeError> {
         let now = self.clock.now().elapsed;
-        let refused = |(limit, retry_after)| Refusal { limit, retry_after };
-        self.images.take(caller, images, now).map_err(refused)?;
+        self.images.take(caller, images, now)?;
         // Gives the minute's part back where the day has none.
         let charge = Charge::of_rates(self.clone(), caller, images);
         let Some(budget) = &self.budget else {
@@ -164,8 +162,7 @@ impl Limits {
     /// [`Refusal`] when the minute has no room for it.
     pub fn count_suggestion(&self, caller: Caller) -> Result<(), Refusal> {
         let now = self.clock.now().elapsed;
-        let refused = |(limit, retry_after)| Refusal { limit, retry_after };
-        self.suggestions.take(caller, 1, now).map_err(refused)
+        self.suggestions.take(caller, 1, now)
     }
 
     /// A turn for a list of everything.

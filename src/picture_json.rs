@@ -54,6 +54,10 @@ impl PictureText {
     /// caller takes too long to read. Has to be called within the runtime.
     #[must_use]
     pub fn holding(text: Vec<u8>, holds: impl Send + 'static) -> Self {
+        Self::holding_for(text, holds, LEAST_TIME)
+    }
+
+    fn holding_for(text: Vec<u8>, holds: impl Send + 'static, least_time: Duration) -> Self {
         let mut rest = Bytes::from(text);
         let bytes_left = rest.len();
         let next_piece = move || {
@@ -63,7 +67,7 @@ impl PictureText {
         };
         let pieces: Pieces = Box::new(std::iter::from_fn(next_piece));
         let pieces = Arc::new(Mutex::new(Some(pieces)));
-        let time = LEAST_TIME + Duration::from_secs(bytes_left as u64 / SLOWEST_BYTES);
+        let time = least_time + Duration::from_secs(bytes_left as u64 / SLOWEST_BYTES);
         Self {
             bytes_left,
             watchdog: Some(take_away_after(time, pieces.clone())),
@@ -254,6 +258,25 @@ mod tests {
         let mut pictures = PictureJson::default();
         let picture = pictures.add(Bytes::from_owner(Watched(Some(sender))));
         let text = pictures.into_text_for(&json!([picture]), Duration::from_millis(10));
+        gone.await.unwrap();
+        assert!(read(text).is_err());
+    }
+
+    #[tokio::test]
+    async fn what_a_long_text_holds_is_let_go_with_it_read_or_not() {
+        let long: Vec<u8> = (0..=2 * TEXT_PIECE_BYTES)
+            .map(|index| index as u8)
+            .collect();
+        for length in [0, 1, TEXT_PIECE_BYTES, long.len()] {
+            let (sender, gone) = oneshot::channel();
+            let text = PictureText::holding(long[..length].to_vec(), Watched(Some(sender)));
+            assert_eq!(text.size_hint().exact(), Some(length as u64));
+            assert_eq!(read(text).unwrap(), long[..length]);
+            gone.await.unwrap();
+        }
+        let (sender, gone) = oneshot::channel();
+        let soon = Duration::from_millis(10);
+        let text = PictureText::holding_for(vec![1], Watched(Some(sender)), soon);
         gone.await.unwrap();
         assert!(read(text).is_err());
     }

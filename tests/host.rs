@@ -26,6 +26,7 @@ mod host {
     mod images;
     mod killed;
     mod lifecycle;
+    mod limits;
     mod load;
     mod memory;
     mod operations;

@@ -2,7 +2,7 @@
 //! each caller instead of a count and a time (ITU-T I.371, annex A). A whole minute's worth may
 //! come at once; what is spent comes back evenly.
 
-use super::{Caller, Counted, Limit, PolicyStatus};
+use super::{Caller, Counted, Limit, PolicyStatus, Refusal};
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -99,7 +99,7 @@ impl Rates {
     ///
     /// # Errors
     /// The limit that is in the way, and for how long.
-    pub fn look(&self, caller: Caller, cost: u32, now: Duration) -> Result<(), (Limit, Duration)> {
+    pub fn look(&self, caller: Caller, cost: u32, now: Duration) -> Result<(), Refusal> {
         self.try_take(&mut self.lock(), caller, cost, now).map(drop)
     }
 
@@ -107,7 +107,7 @@ impl Rates {
     ///
     /// # Errors
     /// As [`Self::look`].
-    pub fn take(&self, caller: Caller, cost: u32, now: Duration) -> Result<(), (Limit, Duration)> {
+    pub fn take(&self, caller: Caller, cost: u32, now: Duration) -> Result<(), Refusal> {
         let mut buckets = self.lock();
         let taken = self.try_take(&mut buckets, caller, cost, now)?;
         if let Some(full_at) = taken.of_caller {
@@ -159,15 +159,15 @@ impl Rates {
         caller: Caller,
         cost: u32,
         now: Duration,
-    ) -> Result<Taken, (Limit, Duration)> {
+    ) -> Result<Taken, Refusal> {
         let key = buckets.room_for(caller, now);
         let of_caller = self.quota_of(caller).map(|quota| {
             let taken = quota.take(buckets.full_at(key), now, cost);
-            taken.map_err(|wait| (Limit::Caller, wait))
+            taken.map_err(|wait| refusal(Limit::Caller, wait))
         });
         let of_instance = self.instance.map(|quota| {
             let taken = quota.take(buckets.instance, now, cost);
-            taken.map_err(|wait| (Limit::Instance, wait))
+            taken.map_err(|wait| refusal(Limit::Instance, wait))
         });
         Ok(Taken {
             key,
@@ -183,6 +183,10 @@ impl Rates {
     fn lock(&self) -> MutexGuard<'_, Buckets> {
         self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn refusal(limit: Limit, retry_after: Duration) -> Refusal {
+    Refusal { limit, retry_after }
 }
 
 impl Buckets {
@@ -235,11 +239,9 @@ mod tests {
         rates.take(at(1), 4, NOW).unwrap();
         rates.take(at(1), 2, NOW).unwrap();
         let refused = |cost, now| rates.take(at(1), cost, now).unwrap_err();
-        assert_eq!(refused(1, NOW), (Limit::Caller, Duration::from_secs(10)));
-        assert_eq!(
-            refused(3, after(9)),
-            (Limit::Caller, Duration::from_secs(21))
-        );
+        let wait = |seconds| refusal(Limit::Caller, Duration::from_secs(seconds));
+        assert_eq!(refused(1, NOW), wait(10));
+        assert_eq!(refused(3, after(9)), wait(21));
         rates.take(at(1), 1, after(10)).unwrap();
         refused(1, after(19));
         rates.take(at(2), 6, NOW).unwrap();
@@ -261,13 +263,16 @@ mod tests {
     fn nothing_is_taken_of_one_limit_where_the_other_refuses() {
         let rates = rates(3, 4);
         rates.take(at(1), 3, NOW).unwrap();
-        assert_eq!(rates.take(at(2), 2, NOW).unwrap_err().0, Limit::Instance);
+        assert_eq!(
+            rates.take(at(2), 2, NOW).unwrap_err().limit,
+            Limit::Instance
+        );
         let status = rates.status(Counted::Images, at(2), NOW);
         let left = status.iter().map(|it| (it.limit, it.remaining));
         let expected = [(Limit::Caller, 3), (Limit::Instance, 1)];
         assert_eq!(left.collect::<Vec<_>>(), expected);
         rates.take(at(2), 1, NOW).unwrap();
-        assert_eq!(rates.take(at(1), 1, NOW).unwrap_err().0, Limit::Caller);
+        assert_eq!(rates.take(at(1), 1, NOW).unwrap_err().limit, Limit::Caller);
     }
 
     #[test]
@@ -289,7 +294,7 @@ mod tests {
         assert_eq!(rates.largest_cost(at(1)), Some(1));
         rates.take(Caller::KeyHolder, 5, NOW).unwrap();
         let refused = rates.take(Caller::KeyHolder, 1, NOW).unwrap_err();
-        assert_eq!(refused.0, Limit::Instance);
+        assert_eq!(refused.limit, Limit::Instance);
     }
 
     #[test]

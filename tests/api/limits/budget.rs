@@ -34,16 +34,16 @@ async fn a_spent_day_lasts_until_midnight_utc() {
 async fn what_surely_cost_nothing_is_given_back() {
     let upstream = Upstream::start().await;
     let service = limited(&upstream, &Watch::default(), &[TWO]).await;
-    upstream.always(Answer::moderation_blocked());
+    upstream.always(Answer::model_not_found("m"));
     for _ in 0..5 {
         let refused = service.generate(&fox()).await;
-        refused.assert_problem(400, "content_policy_violation");
+        refused.assert_problem(502, "model_not_found");
     }
     upstream.always(Answer::image(picture::small_png()));
     assert_made(&service.generate(&fox()).await);
-    // An answer of no use may have been paid for.
-    upstream.always(Answer::html(200));
-    assert_eq!(service.generate(&fox()).await.status, 502);
+    // A refusal may come from the provider's look at the picture, which is made then.
+    upstream.always(Answer::moderation_blocked());
+    assert_eq!(service.generate(&fox()).await.status, 400);
     let refused = service.generate(&fox()).await;
     assert_refused(&refused, "budget_exhausted", "day");
 }
