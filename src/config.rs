@@ -13,6 +13,7 @@ use crate::{
     gallery::{GallerySettings, SignatureScope, SignatureSettings},
     images::MAX_IMAGES,
     operations::OperationSettings,
+    sas::MOST_DELEGATED_MINUTES,
 };
 use reader::Reader;
 use std::{
@@ -23,7 +24,7 @@ use std::{
 
 pub use environment::Environment;
 pub use provider::{OpenAiConfig, ProviderConfig};
-pub use storage::StorageConfig;
+pub use storage::{AzureConfig, StorageConfig};
 pub use table::{LATER_SETTINGS, SETTINGS, Setting};
 
 const DEFAULT_PORT: u64 = 7071;
@@ -165,7 +166,8 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
         .iter()
         .any(|name| reader.is_set(name));
     let provider = provider::read(reader, is_deployed);
-    let storage = storage::read(reader, mode, is_deployed);
+    let has_identity = reader.is_set("IDENTITY_ENDPOINT");
+    let storage = storage::read(reader, mode, is_deployed, has_identity);
     let gallery = GallerySettings::new(read_signatures(reader, storage.as_ref()));
     let max_images = reader
         .integer("MAX_IMAGES", 1, MAX_IMAGES.into())
@@ -225,10 +227,29 @@ fn read_signatures(reader: &mut Reader<'_>, storage: Option<&StorageConfig>) -> 
         );
     }
     let minutes = reader.integer("SAS_MINUTES", 1, 7 * 24 * 60).unwrap_or(30);
+    if storage.is_some_and(StorageConfig::needs_identity) {
+        check_delegated(reader, scope, minutes);
+    }
     SignatureSettings {
         container_permissions: reader.permissions("SAS_PERMISSIONS"),
         scope,
         minutes_left: u16::try_from(minutes).unwrap_or(30),
+    }
+}
+
+/// What an identity's signatures cannot be.
+fn check_delegated(reader: &mut Reader<'_>, scope: SignatureScope, minutes: u64) {
+    if scope == SignatureScope::Account {
+        let problem = "is account, but an identity cannot sign for a whole account; leave it at \
+            container, or set accountKey";
+        reader.problem("SAS_SCOPE", problem);
+    }
+    if minutes > MOST_DELEGATED_MINUTES.into() {
+        let problem = format!(
+            "must be {MOST_DELEGATED_MINUTES} at most without an account key: the keys that an \
+             identity signs with end after seven days"
+        );
+        reader.problem("SAS_MINUTES", problem);
     }
 }
 

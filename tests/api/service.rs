@@ -45,7 +45,7 @@ impl Service {
             openai.upstream.first_retry_delay = quick;
         }
         if let StorageConfig::Azure(account) = &mut config.storage {
-            account.retries.first_delay = quick;
+            account.settings.retries.first_delay = quick;
         }
         config.health_memory = Duration::ZERO;
         config.gallery.page_memory = Duration::ZERO; // tests write past the service

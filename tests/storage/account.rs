@@ -65,7 +65,6 @@ impl Account {
         let faulty = FaultyAccount::start().await;
         let mut settings = AzureSettings {
             account: azurite::ACCOUNT.to_owned(),
-            key: azurite::KEY.into(),
             endpoint: faulty.endpoint().parse().unwrap(),
             images_container: azurite::new_container("images"),
             state_container: azurite::new_container("state"),
@@ -80,7 +79,7 @@ impl Account {
         };
         change(&mut settings);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let store = AzureStore::new(settings, http).unwrap();
+        let store = AzureStore::new(settings, azurite::access(), http);
         Self { store, faulty }
     }
 

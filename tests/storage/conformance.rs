@@ -36,7 +36,6 @@ pub fn account() -> Fresh {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let settings = AzureSettings {
         account: azurite::ACCOUNT.to_owned(),
-        key: azurite::KEY.into(),
         endpoint: azurite::endpoint().parse().unwrap(),
         images_container: azurite::new_container("images"),
         state_container: azurite::new_container("state"),
@@ -50,7 +49,7 @@ pub fn account() -> Fresh {
     };
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     Fresh {
-        store: Arc::new(AzureStore::new(settings, http).unwrap()),
+        store: Arc::new(AzureStore::new(settings, azurite::access(), http)),
         _folder: None,
     }
 }

@@ -1,6 +1,8 @@
 //! Where the test command has started Azurite, and its published account.
 #![allow(dead_code)] // each test binary uses its own part
-#![allow(clippy::panic, clippy::disallowed_methods)] // the test command tells by the environment
+#![allow(clippy::panic, clippy::unwrap_used, clippy::disallowed_methods)] // the test command tells by the environment
+
+use visionary::{sas::SharedKey, storage::azure::AzureAccess};
 
 /// Azurite's one account.
 pub const ACCOUNT: &str = "devstoreaccount1";
@@ -8,6 +10,11 @@ pub const ACCOUNT: &str = "devstoreaccount1";
 /// Its published key.
 pub const KEY: &str =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+/// What opens it.
+pub fn access() -> AzureAccess {
+    AzureAccess::Key(SharedKey::from_base64(ACCOUNT, KEY).unwrap())
+}
 
 /// `http://127.0.0.1:PORT/devstoreaccount1`. Where there is none, the test fails and says why.
 pub fn endpoint() -> String {
