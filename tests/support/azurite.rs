@@ -18,8 +18,28 @@ pub fn access() -> AzureAccess {
 
 /// `http://127.0.0.1:PORT/devstoreaccount1`. Where there is none, the test fails and says why.
 pub fn endpoint() -> String {
-    match std::env::var("VISIONARY_TEST_AZURITE") {
-        Ok(endpoint) if endpoint.starts_with("http://127.0.0.1:") => endpoint,
+    read_endpoint("VISIONARY_TEST_AZURITE", "http://127.0.0.1:")
+}
+
+/// The same of the one that takes tokens: `https://127.0.0.1:PORT/devstoreaccount1`, with a
+/// certificate that [`https_client`] takes.
+pub fn https_endpoint() -> String {
+    read_endpoint("VISIONARY_TEST_AZURITE_HTTPS", "https://127.0.0.1:")
+}
+
+/// A client for it.
+pub fn https_client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .tls_danger_accept_invalid_certs(true)
+        .build()
+        .unwrap()
+}
+
+fn read_endpoint(variable: &str, start: &str) -> String {
+    match std::env::var(variable) {
+        Ok(endpoint) if endpoint.starts_with(start) => endpoint,
         Ok(reason) => panic!(
             "there is no Azurite: {}",
             reason.trim_start_matches("missing: ")
