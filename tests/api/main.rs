@@ -5,6 +5,8 @@
 
 #[path = "../support/azurite.rs"]
 mod azurite;
+#[path = "../support/entra.rs"]
+mod entra;
 #[path = "../support/events.rs"]
 mod events;
 #[path = "../support/faulty_account.rs"]
@@ -30,8 +32,10 @@ mod get_chatgpt_suggestion;
 mod get_images;
 mod health;
 mod hostile_prompts;
+mod identity;
 mod image_details;
 mod image_removal;
+mod least_privilege;
 mod migrate;
 mod one_process;
 mod operations;

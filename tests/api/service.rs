@@ -2,14 +2,15 @@
 //! tests.
 
 use crate::{
-    azurite,
+    azurite, entra,
+    faulty_account::FaultyAccount,
     upstream::{Upstream, picture},
 };
 use serde_json::Value;
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use visionary::{
-    app::Service as Served,
+    app::{App, Service as Served},
     config::{Config, Environment, Mode, ProviderConfig, ServiceConfig, StorageConfig},
     serve,
 };
@@ -34,6 +35,33 @@ impl Service {
         change: impl FnOnce(&mut ServiceConfig),
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let mut config = Self::config(&folder, settings);
+        change(&mut config);
+        let served = Served::prepare(Ok(config), Mode::Standalone).unwrap();
+        Self::serve(served, folder).await
+    }
+
+    /// The demo painter over an account that takes tokens: the containers are `container` and
+    /// that name with an ending, and a test's identity opens them.
+    pub async fn by_identity(account: &FaultyAccount, container: &str) -> Self {
+        let endpoint = account.endpoint();
+        let state = format!("{container}-state");
+        let settings = [
+            ("accountName", azurite::ACCOUNT),
+            ("AZURE_STORAGE_BLOB_ENDPOINT", &endpoint),
+            ("IMAGES_CONTAINER", container),
+            ("STATE_CONTAINER", &state),
+            // There is an identity; what it gives is a test's own.
+            ("IDENTITY_ENDPOINT", "http://127.0.0.1:9/msi/token"),
+            ("IDENTITY_HEADER", "header"),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let config = Self::config(&folder, &settings);
+        let app = App::with_credentials(config, Some(&entra::credentials()));
+        Self::serve(Served::Ready(Arc::new(app.unwrap())), folder).await
+    }
+
+    fn config(folder: &tempfile::TempDir, settings: &[(&str, &str)]) -> ServiceConfig {
         let root = folder.path().to_str().unwrap();
         let pairs = [("STORAGE_DIR", root)]
             .into_iter()
@@ -52,9 +80,7 @@ impl Service {
         // Tests count what is asked.
         config.gallery.thumbnails.delay = Duration::from_secs(3600);
         config.models_checked_after = Duration::from_secs(3600);
-        change(&mut config);
-        let served = Served::prepare(Ok(config), Mode::Standalone).unwrap();
-        Self::serve(served, folder).await
+        config
     }
 
     /// One whose settings are wrong, as under the Functions host.
