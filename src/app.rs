@@ -2,7 +2,9 @@
 
 use crate::{
     api_key::ApiKey,
-    config::{ConfigProblems, Mode, Peers, ProviderConfig, ServiceConfig, StorageConfig},
+    config::{
+        AzureConfig, ConfigProblems, Mode, Peers, ProviderConfig, ServiceConfig, StorageConfig,
+    },
     credentials::Credentials,
     error,
     gallery::Gallery,
@@ -17,7 +19,7 @@ use crate::{
     operations::Operations,
     storage::{
         BlobStore, StorageError,
-        azure::AzureStore,
+        azure::{AzureAccess, AzureStore},
         directory::{DirectorySettings, DirectoryStore},
     },
     suggestions::Suggestions,
@@ -50,9 +52,9 @@ pub enum StartError {
         /// Why not.
         cause: String,
     },
-    /// The account key is not base64.
-    #[error("accountKey cannot be used: {0}")]
-    AccountKey(#[source] crate::sas::InvalidKey),
+    /// The account is to be opened by an identity, and there is none.
+    #[error("accountKey is missing, and this app has no identity")]
+    NoIdentity,
 }
 
 impl Service {
@@ -127,10 +129,30 @@ impl App {
     pub fn new(config: ServiceConfig) -> Result<Self, StartError> {
         let http = http_client().build().map_err(StartError::HttpClient)?;
         let credentials = open_credentials(&config, &http);
-        let (store, files) = open_store(&config.storage, &http)?;
-        let (generator, suggestions) = open_provider(&config, &http, credentials.as_ref())?;
+        Self::wire(config, &http, credentials.as_ref())
+    }
+
+    /// [`Self::new`] with this identity, whatever the settings say of one.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_credentials(
+        config: ServiceConfig,
+        credentials: &Arc<Credentials>,
+    ) -> Result<Self, StartError> {
+        let http = http_client().build().map_err(StartError::HttpClient)?;
+        Self::wire(config, &http, Some(credentials))
+    }
+
+    fn wire(
+        config: ServiceConfig,
+        http: &reqwest::Client,
+        credentials: Option<&Arc<Credentials>>,
+    ) -> Result<Self, StartError> {
+        let (store, files) = open_store(&config, http, credentials)?;
+        let (generator, suggestions) = open_provider(&config, http, credentials)?;
         let gallery = Arc::new(Gallery::new(store.clone(), config.gallery.clone()));
-        let credentials = credentials.as_deref();
+        let credentials = credentials.map(Arc::as_ref);
         let summary = summary(&config, generator.as_ref(), store.as_ref(), credentials);
         let limits = Arc::new(Limits::new(&config.limits, store.clone()));
         let operations = Arc::new(Operations::new(
@@ -186,7 +208,10 @@ pub enum Access {
 pub fn open_gallery(config: &ServiceConfig, access: Access) -> Result<Gallery, StartError> {
     let http = http_client().build().map_err(StartError::HttpClient)?;
     let store: Arc<dyn BlobStore> = match &config.storage {
-        StorageConfig::Azure(_) => open_store(&config.storage, &http)?.0,
+        StorageConfig::Azure(_) => {
+            let credentials = open_credentials(config, &http);
+            open_store(config, &http, credentials.as_ref())?.0
+        }
         StorageConfig::Directory(settings) => {
             // A folder that is not there is a mistake, which making it would hide.
             let looking = open_folder(settings, DirectoryStore::open_to_look)?;
@@ -228,16 +253,38 @@ fn open_credentials(config: &ServiceConfig, http: &reqwest::Client) -> Option<Ar
 
 type Store = (Arc<dyn BlobStore>, Option<Arc<DirectoryStore>>);
 
-fn open_store(config: &StorageConfig, http: &reqwest::Client) -> Result<Store, StartError> {
-    match config {
-        StorageConfig::Azure(settings) => {
-            let store = AzureStore::new(settings.as_ref().clone(), http.clone());
-            Ok((Arc::new(store.map_err(StartError::AccountKey)?), None))
+fn open_store(
+    config: &ServiceConfig,
+    http: &reqwest::Client,
+    credentials: Option<&Arc<Credentials>>,
+) -> Result<Store, StartError> {
+    match &config.storage {
+        StorageConfig::Azure(account) => {
+            let signature_minutes = config.gallery.signatures.minutes_left;
+            let access = access(account, credentials, signature_minutes)?;
+            let store = AzureStore::new(account.settings.clone(), access, http.clone());
+            Ok((Arc::new(store), None))
         }
         StorageConfig::Directory(settings) => {
             let store = Arc::new(open_folder(settings, DirectoryStore::open)?);
             Ok((store.clone(), Some(store)))
         }
+    }
+}
+
+/// A key wins over an identity: whoever sets one means it.
+fn access(
+    account: &AzureConfig,
+    credentials: Option<&Arc<Credentials>>,
+    signature_minutes: u16,
+) -> Result<AzureAccess, StartError> {
+    match (&account.key, credentials) {
+        (Some(key), _) => Ok(AzureAccess::Key(key.clone())),
+        (None, Some(credentials)) => Ok(AzureAccess::Identity {
+            credentials: credentials.clone(),
+            signature_minutes,
+        }),
+        (None, None) => Err(StartError::NoIdentity),
     }
 }
 

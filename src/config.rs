@@ -17,6 +17,7 @@ use crate::{
     images::MAX_IMAGES,
     limits::LimitSettings,
     operations::OperationSettings,
+    sas::MOST_DELEGATED_MINUTES,
 };
 use reader::Reader;
 use std::{
@@ -27,7 +28,7 @@ use std::{
 
 pub use environment::Environment;
 pub use provider::{OpenAiConfig, ProviderConfig};
-pub use storage::StorageConfig;
+pub use storage::{AzureConfig, StorageConfig};
 pub use table::{LATER_SETTINGS, SETTINGS, Setting};
 
 const DEFAULT_PORT: u64 = 7071;
@@ -186,7 +187,7 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
         .any(|name| reader.is_set(name));
     let identity = identity::read(reader, is_deployed);
     let provider = provider::read(reader, is_deployed, identity.is_some());
-    let storage = storage::read(reader, mode, is_deployed);
+    let storage = storage::read(reader, mode, is_deployed, identity.is_some());
     let api_key = access::read_api_key(reader);
     let gallery = GallerySettings {
         thumbnail_links: match api_key {
@@ -208,7 +209,7 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
     };
     let (provider, storage) = (provider?, storage?);
     Some(ServiceConfig {
-        identity: identity.filter(|_| provider.uses_identity()),
+        identity: identity.filter(|_| provider.uses_identity() || storage.uses_identity()),
         provider,
         storage,
         gallery,
@@ -258,10 +259,29 @@ fn read_signatures(reader: &mut Reader<'_>, storage: Option<&StorageConfig>) -> 
         );
     }
     let minutes = reader.integer("SAS_MINUTES", 1, 7 * 24 * 60).unwrap_or(30);
+    if storage.is_some_and(StorageConfig::uses_identity) {
+        check_delegated(reader, scope, minutes);
+    }
     SignatureSettings {
         container_permissions: reader.permissions("SAS_PERMISSIONS"),
         scope,
         minutes_left: u16::try_from(minutes).unwrap_or(30),
+    }
+}
+
+/// What an identity's signatures cannot be.
+fn check_delegated(reader: &mut Reader<'_>, scope: SignatureScope, minutes: u64) {
+    if scope == SignatureScope::Account {
+        let problem = "is account, but an identity cannot sign for a whole account; leave it at \
+            container, or set accountKey";
+        reader.problem("SAS_SCOPE", problem);
+    }
+    if minutes > MOST_DELEGATED_MINUTES.into() {
+        let problem = format!(
+            "must be {MOST_DELEGATED_MINUTES} at most without an account key: the keys that an \
+             identity signs with end after seven days"
+        );
+        reader.problem("SAS_MINUTES", problem);
     }
 }
 

@@ -4,8 +4,11 @@
 mod ending;
 
 use crate::{
-    gallery::Gallery, images::ImageGenerator, openai::UpstreamError, operations::Operations,
-    storage::StorageError,
+    gallery::Gallery,
+    images::ImageGenerator,
+    openai::UpstreamError,
+    operations::Operations,
+    storage::{Role, StorageError},
 };
 use ending::Watch;
 use std::{future::Future, sync::Arc, time::Duration};
@@ -138,7 +141,7 @@ impl Probe {
             Ok(Err(error)) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%error, cause, name, "the store is not ready");
-                Some("the image store failed or refused")
+                Some(problem_of(&error))
             }
             Err(_) => Some("the image store did not answer in time"),
         };
@@ -177,5 +180,20 @@ impl Probe {
         let ending = self.models.find(&ends, now);
         self.models.log(&ending);
         Ok(ending)
+    }
+}
+
+/// A role's name is no secret, and whoever has just deployed this looks here first.
+fn problem_of(error: &StorageError) -> &'static str {
+    match error {
+        StorageError::Denied {
+            missing_role: Some(Role::BlobDataContributor),
+            ..
+        } => "this service's identity lacks the role Storage Blob Data Contributor",
+        StorageError::Denied {
+            missing_role: Some(Role::BlobDelegator),
+            ..
+        } => "this service's identity lacks the role Storage Blob Delegator",
+        _ => "the image store failed or refused",
     }
 }

@@ -1,17 +1,22 @@
 //! Shared access signatures as pure functions: no clock, no network. The rules are Microsoft's,
-//! "Create a service SAS" and "Create an account SAS", for the version that [`VERSION`] names.
+//! "Create a service SAS", "Create a user delegation SAS" and "Create an account SAS", for the
+//! version that [`VERSION`] names.
 
+mod delegation;
 mod verify;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use sha2::Sha256;
 use time::{
     Duration, OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description,
 };
 
+pub use delegation::{
+    DelegationKey, KeyPeriod, MOST_DELEGATED_MINUTES, OutlivesKey, key_period, user_delegation_sas,
+};
 pub use verify::{SasRejection, verify_service_sas};
 
 /// The service version that every signature names (`sv`): it fixes the string that is signed.
@@ -68,6 +73,12 @@ impl SharedKey {
     #[must_use]
     pub fn account(&self) -> &str {
         &self.account
+    }
+
+    /// The key as the portal shows it, in base64.
+    #[must_use]
+    pub fn to_base64(&self) -> SecretString {
+        BASE64_STANDARD.encode(self.key.expose_secret()).into()
     }
 
     /// An authenticator of a message that is no signature. Its key is derived from this one for
@@ -274,7 +285,8 @@ pub fn encode_blob_path(name: &str) -> String {
         .join("/")
 }
 
-fn format_time(moment: OffsetDateTime) -> String {
+/// A moment in UTC as signatures and their keys write it.
+pub(crate) fn format_time(moment: OffsetDateTime) -> String {
     #[allow(clippy::expect_used, reason = "every component exists in every date")]
     moment
         .format(TIME)

@@ -5,6 +5,7 @@
 pub mod azure;
 mod content;
 pub mod directory;
+mod secret;
 mod signer;
 
 pub use content::BlobContent;
@@ -214,6 +215,8 @@ pub enum StorageError {
     Denied {
         /// What was tried.
         step: &'static str,
+        /// The role that an identity needs for it, where that is what the service missed.
+        missing_role: Option<Role>,
         /// The service's answer.
         #[source]
         source: BoxError,
@@ -227,6 +230,26 @@ pub enum StorageError {
         #[source]
         source: BoxError,
     },
+}
+
+/// What an identity without an account key has to be to use an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Reads and writes blobs; assigned at the containers, or at the account.
+    BlobDataContributor,
+    /// Gets keys to sign addresses with; assigned at the account.
+    BlobDelegator,
+}
+
+impl Role {
+    /// As Azure names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BlobDataContributor => "Storage Blob Data Contributor",
+            Self::BlobDelegator => "Storage Blob Delegator",
+        }
+    }
 }
 
 /// A cause whose type does not matter to the caller.

@@ -5,6 +5,8 @@
 
 #[path = "support/azurite.rs"]
 mod azurite;
+#[path = "support/entra.rs"]
+mod entra;
 #[path = "support/faulty_account.rs"]
 mod faulty_account;
 
@@ -14,6 +16,8 @@ mod account;
 mod conformance;
 #[path = "storage/copied.rs"]
 mod copied;
+#[path = "storage/delegated.rs"]
+mod delegated;
 #[path = "storage/deleted.rs"]
 mod deleted;
 #[path = "storage/directory.rs"]

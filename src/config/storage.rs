@@ -4,11 +4,14 @@ use super::{Mode, reader::Reader};
 use crate::{
     sas::SharedKey,
     storage::{
-        azure::{AzureSettings, RetrySettings, parse_connection_string},
+        azure::{
+            AzureSettings, ConnectionString, RetrySettings, may_carry_token,
+            parse_connection_string,
+        },
         directory::DirectorySettings,
     },
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use std::{path::PathBuf, time::Duration};
 use url::Url;
 
@@ -29,17 +32,37 @@ const LONGEST_PUT: Duration = Duration::from_secs(75);
 #[derive(Debug, Clone)]
 pub enum StorageConfig {
     /// An Azure storage account or Azurite.
-    Azure(Box<AzureSettings>),
+    Azure(Box<AzureConfig>),
     /// A folder.
     Directory(DirectorySettings),
 }
 
-type Account = (String, SecretString, Url);
+/// An Azure storage account, and what opens it.
+#[derive(Debug, Clone)]
+pub struct AzureConfig {
+    /// Which account.
+    pub settings: AzureSettings,
+    /// Its key; without one this process's identity opens it.
+    pub key: Option<SharedKey>,
+}
+
+impl StorageConfig {
+    /// Whether it is an account that this process's identity opens.
+    #[must_use]
+    pub fn uses_identity(&self) -> bool {
+        matches!(self, Self::Azure(config) if config.key.is_none())
+    }
+}
+
+/// What to do where a key is missing.
+const TWO_WAYS: &str = "set the account's key, or give this app an identity with roles at the \
+    account (docs/IDENTITY.md)";
 
 pub(super) fn read(
     reader: &mut Reader<'_>,
     mode: Mode,
     is_deployed: bool,
+    has_identity: bool,
 ) -> Option<StorageConfig> {
     let images_container = read_container(reader, "IMAGES_CONTAINER", "images");
     let state_container = read_container(reader, "STATE_CONTAINER", "visionary-state");
@@ -55,34 +78,66 @@ pub(super) fn read(
             reader.problem(CONNECTION_STRING, problem);
             return None;
         }
-        (true, false) => read_connection_string(reader)?,
-        (false, true) => read_name_and_key(reader)?,
+        (true, false) => read_connection_string(reader, has_identity)?,
+        (false, true) => read_name_and_key(reader, has_identity)?,
         (false, false) => {
             if reader.is_set(BLOB_ENDPOINT) {
-                reader.problem(BLOB_ENDPOINT, "is set without accountName and accountKey");
+                reader.problem(BLOB_ENDPOINT, "is set without accountName");
             }
             return read_directory(reader, mode, is_deployed).map(StorageConfig::Directory);
         }
     };
-    let (account, key, endpoint) = account;
-    if SharedKey::from_base64(&account, key.expose_secret()).is_err() {
-        reader.problem(ACCOUNT_KEY[0], "is not base64");
+    let key = match &account.key {
+        Some(text) => Some(read_key(reader, &account.account, text.expose_secret())?),
+        None => None,
+    };
+    let endpoint = reader.url(BLOB_ENDPOINT).unwrap_or(account.endpoint);
+    if key.is_none() {
+        check_endpoint(reader, &endpoint);
     }
-    Some(StorageConfig::Azure(Box::new(AzureSettings {
-        account,
-        key,
-        endpoint: reader.url(BLOB_ENDPOINT).unwrap_or(endpoint),
+    let settings = AzureSettings {
+        account: account.account,
+        endpoint,
         images_container,
         state_container,
         request_timeout: REQUEST_TIMEOUT,
         longest_put: LONGEST_PUT,
         retries: RetrySettings::default(),
+    };
+    Some(StorageConfig::Azure(Box::new(AzureConfig {
+        settings,
+        key,
     })))
 }
 
-fn read_connection_string(reader: &mut Reader<'_>) -> Option<Account> {
+fn read_key(reader: &mut Reader<'_>, account: &str, text: &str) -> Option<SharedKey> {
+    let key = SharedKey::from_base64(account, text);
+    if key.is_err() {
+        reader.problem(ACCOUNT_KEY[0], "is not base64");
+    }
+    key.ok()
+}
+
+fn check_endpoint(reader: &mut Reader<'_>, endpoint: &Url) {
+    if !may_carry_token(endpoint) {
+        let setting = match reader.is_set(BLOB_ENDPOINT) {
+            true => BLOB_ENDPOINT,
+            false => CONNECTION_STRING,
+        };
+        let problem = "is an http address, and without an account key each request carries a \
+            token that whoever listens could use: https is needed, but on this very machine";
+        reader.problem(setting, problem);
+    }
+}
+
+fn read_connection_string(reader: &mut Reader<'_>, has_identity: bool) -> Option<ConnectionString> {
     let text = reader.text(&[CONNECTION_STRING])?;
     match parse_connection_string(&text) {
+        Ok(account) if account.key.is_none() && !has_identity => {
+            let problem = format!("has no AccountKey: {TWO_WAYS}");
+            reader.problem(CONNECTION_STRING, problem);
+            None
+        }
         Ok(account) => Some(account),
         Err(error) => {
             reader.problem(CONNECTION_STRING, format!("cannot be used: {error}"));
@@ -91,7 +146,7 @@ fn read_connection_string(reader: &mut Reader<'_>) -> Option<Account> {
     }
 }
 
-fn read_name_and_key(reader: &mut Reader<'_>) -> Option<Account> {
+fn read_name_and_key(reader: &mut Reader<'_>, has_identity: bool) -> Option<ConnectionString> {
     let (name, key) = (reader.text(&ACCOUNT_NAME), reader.text(&ACCOUNT_KEY));
     let is_name = |name: &str| {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -105,12 +160,18 @@ fn read_name_and_key(reader: &mut Reader<'_>) -> Option<Account> {
         }
         Some(_) => {}
     }
-    if key.is_none() {
-        reader.problem(ACCOUNT_KEY[0], "is missing, but accountName is set");
+    if key.is_none() && !has_identity {
+        let problem = format!("is missing, but accountName is set: {TWO_WAYS}");
+        reader.problem(ACCOUNT_KEY[0], problem);
+        return None;
     }
-    let (name, key) = (name?, key?);
-    let endpoint = Url::parse(&format!("https://{name}.blob.core.windows.net")).ok()?;
-    Some((name, key.into(), endpoint))
+    let account = name?;
+    let endpoint = Url::parse(&format!("https://{account}.blob.core.windows.net")).ok()?;
+    Some(ConnectionString {
+        account,
+        key: key.map(Into::into),
+        endpoint,
+    })
 }
 
 /// The service's rule: 3 to 63 lower-case letters, digits and single hyphens between them.

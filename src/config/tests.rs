@@ -149,6 +149,54 @@ fn synonyms_mean_the_same_and_may_not_differ() {
 }
 
 #[test]
+fn an_account_without_a_key_is_opened_by_an_identity_where_there_is_one() {
+    let identity = ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/msi/token");
+    let header = ("IDENTITY_HEADER", "header");
+    let needs = |pairs: &[(&str, &str)]| {
+        let pairs = [pairs, &[identity, header]].concat();
+        service(&pairs).storage.uses_identity()
+    };
+    assert!(needs(&ACCOUNT[..1]));
+    assert!(needs(&[(
+        "AZURE_STORAGE_CONNECTION_STRING",
+        "AccountName=acct"
+    )]));
+    assert!(!needs(&ACCOUNT), "a key wins");
+    for (pair, setting) in [
+        (("SAS_SCOPE", "account"), "SAS_SCOPE"),
+        (("SAS_MINUTES", "9631"), "SAS_MINUTES"),
+        (
+            ("AZURE_STORAGE_BLOB_ENDPOINT", "http://acct.example.com"),
+            "AZURE_STORAGE_BLOB_ENDPOINT",
+        ),
+        (
+            (
+                "AZURE_STORAGE_CONNECTION_STRING",
+                "AccountName=acct;SharedAccessSignature=s",
+            ),
+            "AZURE_STORAGE_CONNECTION_STRING",
+        ),
+        (
+            (
+                "AZURE_STORAGE_CONNECTION_STRING",
+                "AccountName=acct;BlobEndpoint=http://azurite:10000/acct",
+            ),
+            "AZURE_STORAGE_CONNECTION_STRING",
+        ),
+    ] {
+        let mut pairs = vec![identity, header, pair];
+        if pair.0 != "AZURE_STORAGE_CONNECTION_STRING" {
+            pairs.push(ACCOUNT[0]);
+        }
+        assert_eq!(problems(&pairs), [setting], "{pair:?}");
+    }
+    let message = read(&ACCOUNT[..1]).service.unwrap_err().to_string();
+    for way in ["accountKey", "identity"] {
+        assert!(message.contains(way), "{message}");
+    }
+}
+
+#[test]
 fn all_problems_are_reported_together() {
     let pairs = [
         ("accountName", "Bad_Name"),

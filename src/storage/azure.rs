@@ -1,12 +1,16 @@
-//! Azure Blob Storage, or Azurite, with an account key, through Microsoft's `azure_storage_blobs`
-//! over our own pooled client. What that crate cannot do stands beside this file: the list
+//! Azure Blob Storage, or Azurite, with an account key or by Microsoft Entra ID, through Microsoft's
+//! `azure_storage_blobs` over our own pooled client. What that crate cannot do stands beside this file: the list
 //! answer is read by us (it trims names), and blobs get a `Cache-Control`.
 
+mod bearer;
 mod connection_string;
 mod copy;
+mod delegation;
+mod delegation_xml;
 mod delete;
 mod download;
 mod failure;
+mod identity;
 mod list_xml;
 mod look;
 mod name;
@@ -20,30 +24,35 @@ use super::{
     NewBlob, PURPOSE_OF_AUTHENTICATORS, PutMode, Sharing, SignedResource, Signer, StorageError,
     StoredBlob,
 };
-use crate::sas::{self, SasProtocol, SasTerms, SharedKey, encode_blob_path};
+use crate::{
+    credentials::Credentials,
+    sas::{SasProtocol, SasTerms, SharedKey, encode_blob_path},
+};
 use async_trait::async_trait;
 use azure_storage::{CloudLocation, StorageCredentials};
 use azure_storage_blobs::prelude::{ClientBuilder, ContainerClient};
+use bearer::Bearer;
 use copy::Copy;
+use delegation::DelegationKeys;
+use identity::Identity;
 use name::check_name;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use std::{sync::Arc, time::Duration};
 use time::OffsetDateTime;
 use upload::Upload;
 use url::Url;
 
-pub use connection_string::{InvalidConnectionString, parse_connection_string};
+pub use bearer::may_carry_token;
+pub use connection_string::{ConnectionString, InvalidConnectionString, parse_connection_string};
 
 /// Marks each write, so that a repeated one knows its own blob (see [`upload`]).
 const WRITE_ID: &str = "writeid";
 
-/// Which account, with which key.
+/// Which account, and how to speak with it.
 #[derive(Debug, Clone)]
 pub struct AzureSettings {
     /// The account's name.
     pub account: String,
-    /// Its key, in base64.
-    pub key: SecretString,
     /// The blob endpoint without a slash at the end, `https://NAME.blob.core.windows.net`,
     /// or with the account as path for Azurite.
     pub endpoint: Url,
@@ -59,6 +68,22 @@ pub struct AzureSettings {
     pub longest_put: Duration,
     /// How failed requests are sent again.
     pub retries: RetrySettings,
+}
+
+/// What opens an account.
+#[derive(Debug, Clone)]
+pub enum AzureAccess {
+    /// One of its two keys, which open all of it.
+    Key(SharedKey),
+    /// The roles that this process's identity has there.
+    Identity {
+        /// Where tokens come from.
+        credentials: Arc<Credentials>,
+        /// What signatures have left when they are given, as in
+        /// [`signature_window`](crate::sas::signature_window); at most
+        /// [`MOST_DELEGATED_MINUTES`](crate::sas::MOST_DELEGATED_MINUTES).
+        signature_minutes: u16,
+    },
 }
 
 /// How failed requests to the account are repeated.
@@ -92,10 +117,45 @@ impl Default for RetrySettings {
 #[derive(Debug)]
 pub struct AzureStore {
     settings: AzureSettings,
-    key: Arc<SharedKey>,
+    authority: Authority,
     http: reqwest::Client,
     images: KnownContainer,
     state: KnownContainer,
+}
+
+/// [`AzureAccess`], with what is kept of it.
+#[derive(Debug)]
+enum Authority {
+    Key(Arc<SharedKey>),
+    Identity(Box<Identity>),
+}
+
+impl Authority {
+    fn new(access: AzureAccess, settings: &AzureSettings, http: &reqwest::Client) -> Self {
+        match access {
+            AzureAccess::Key(key) => Self::Key(Arc::new(key)),
+            AzureAccess::Identity {
+                credentials,
+                signature_minutes,
+            } => {
+                let bearer = Bearer(credentials);
+                let (http, settings) = (http.clone(), settings.clone());
+                let keys = DelegationKeys::new(http, settings, bearer.clone(), signature_minutes);
+                Self::Identity(Box::new(Identity::new(bearer, keys)))
+            }
+        }
+    }
+
+    /// What the crate's own signing step gets: nothing, where tokens take its place.
+    fn crate_credentials(&self) -> StorageCredentials {
+        match self {
+            Self::Key(key) => {
+                let text = key.to_base64().expose_secret().to_owned();
+                StorageCredentials::access_key(key.account().to_owned(), text)
+            }
+            Self::Identity(_) => StorageCredentials::anonymous(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -106,33 +166,27 @@ struct KnownContainer {
 
 impl AzureStore {
     /// Prepares the clients; sends nothing yet.
-    ///
-    /// # Errors
-    /// [`sas::InvalidKey`] when the account key is not base64.
-    pub fn new(settings: AzureSettings, http: reqwest::Client) -> Result<Self, sas::InvalidKey> {
-        let key = SharedKey::from_base64(&settings.account, settings.key.expose_secret())?;
+    #[must_use]
+    pub fn new(settings: AzureSettings, access: AzureAccess, http: reqwest::Client) -> Self {
+        let authority = Authority::new(access, &settings, &http);
         let location = CloudLocation::Custom {
             account: settings.account.clone(),
             uri: endpoint_text(&settings.endpoint),
         };
-        let credentials = StorageCredentials::access_key(
-            settings.account.clone(),
-            settings.key.expose_secret().to_owned(),
-        );
-        let service = ClientBuilder::with_location(location, credentials)
-            .client_options(pipeline::client_options(&http, &settings))
+        let service = ClientBuilder::with_location(location, authority.crate_credentials())
+            .client_options(pipeline::client_options(&http, &settings, &authority))
             .blob_service_client();
         let known = |name: &str| KnownContainer {
             name: name.to_owned(),
             client: service.container_client(name),
         };
-        Ok(Self {
+        Self {
             images: known(&settings.images_container),
             state: known(&settings.state_container),
             settings,
-            key: Arc::new(key),
+            authority,
             http,
-        })
+        }
     }
 
     fn container(&self, container: Container) -> &KnownContainer {
@@ -227,7 +281,7 @@ impl BlobStore for AzureStore {
         let page = pipeline::list(
             &self.http,
             &self.settings,
-            &self.key,
+            &self.authority,
             &container.name,
             query,
         )
@@ -241,11 +295,21 @@ impl BlobStore for AzureStore {
 
     async fn signer(&self) -> Result<Signer, StorageError> {
         let container = self.images.name.as_str();
-        Ok(Signer::of_account(self.key.clone(), container))
+        match &self.authority {
+            Authority::Key(key) => Ok(Signer::of_account(key.clone(), container)),
+            Authority::Identity(identity) => {
+                let key = identity.keys.key(OffsetDateTime::now_utc()).await?;
+                Ok(Signer::delegated(key, container))
+            }
+        }
     }
 
     async fn authenticate(&self, message: &[u8]) -> Result<[u8; 32], StorageError> {
-        Ok(self.key.authenticate(PURPOSE_OF_AUTHENTICATORS, message))
+        let key = match &self.authority {
+            Authority::Key(key) => key,
+            Authority::Identity(identity) => identity.secret(self).await?,
+        };
+        Ok(key.authenticate(PURPOSE_OF_AUTHENTICATORS, message))
     }
 
     fn image_url(&self, name: &str, _public_base_url: &str) -> String {
@@ -271,7 +335,11 @@ impl BlobStore for AzureStore {
             images_container,
             ..
         } = &self.settings;
-        format!("Azure storage account {account}, container {images_container}")
+        let by = match self.authority {
+            Authority::Key(_) => "",
+            Authority::Identity(_) => " by Microsoft Entra ID",
+        };
+        format!("Azure storage account {account}{by}, container {images_container}")
     }
 }
 

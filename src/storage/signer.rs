@@ -2,7 +2,9 @@
 //! number of signatures without waiting.
 
 use super::{SignedResource, StorageError};
-use crate::sas::{SasResource, SasTerms, SharedKey, account_sas, service_sas};
+use crate::sas::{
+    DelegationKey, SasResource, SasTerms, SharedKey, account_sas, service_sas, user_delegation_sas,
+};
 use std::sync::Arc;
 
 /// Signs for one store. Cheap to clone.
@@ -17,6 +19,8 @@ pub struct Signer {
 enum Key {
     /// The account's own, which opens everything in it.
     Account(Arc<SharedKey>),
+    /// One that the account gave to this process's identity for a while.
+    Delegated(Arc<DelegationKey>),
     /// A folder's; there is no account around it.
     Folder(Arc<SharedKey>),
 }
@@ -27,6 +31,15 @@ impl Signer {
     pub fn of_account(key: Arc<SharedKey>, container: impl Into<Arc<str>>) -> Self {
         Self {
             key: Key::Account(key),
+            container: container.into(),
+        }
+    }
+
+    /// With a user delegation key.
+    #[must_use]
+    pub fn delegated(key: Arc<DelegationKey>, container: impl Into<Arc<str>>) -> Self {
+        Self {
+            key: Key::Delegated(key),
             container: container.into(),
         }
     }
@@ -43,7 +56,8 @@ impl Signer {
     /// Makes a signature as a query string without `?`.
     ///
     /// # Errors
-    /// [`StorageError::CannotSign`] where the store has no such signature.
+    /// [`StorageError::CannotSign`] where the store has no such signature; another where it would
+    /// outlive its key.
     pub fn sign(
         &self,
         resource: SignedResource<'_>,
@@ -57,13 +71,15 @@ impl Signer {
         };
         match &self.key {
             Key::Account(key) | Key::Folder(key) => Ok(service_sas(key, resource, terms)),
+            Key::Delegated(key) => user_delegation_sas(key, resource, terms)
+                .map_err(|error| StorageError::failed("sign an address", error)),
         }
     }
 
     fn sign_account(&self, terms: &SasTerms) -> Result<String, StorageError> {
         match &self.key {
             Key::Account(key) => Ok(account_sas(key, terms)),
-            Key::Folder(_) => Err(StorageError::CannotSign),
+            Key::Delegated(_) | Key::Folder(_) => Err(StorageError::CannotSign),
         }
     }
 }

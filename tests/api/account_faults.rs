@@ -36,7 +36,8 @@ impl Paid {
             ("STATE_CONTAINER", &state),
         ];
         let service = Service::start_with(&settings, |config| {
-            if let StorageConfig::Azure(settings) = &mut config.storage {
+            if let StorageConfig::Azure(account) = &mut config.storage {
+                let settings = &mut account.settings;
                 settings.retries.container_delay = Duration::from_millis(5);
                 change(settings);
             }

@@ -5,6 +5,8 @@
 
 #[path = "../support/azurite.rs"]
 mod azurite;
+#[path = "../support/entra.rs"]
+mod entra;
 #[path = "../support/events.rs"]
 mod events;
 #[path = "../support/faulty_account.rs"]
@@ -35,6 +37,8 @@ mod hostile_prompts;
 mod identity;
 mod image_details;
 mod image_removal;
+mod keyless_store;
+mod least_privilege;
 mod limits;
 mod migrate;
 mod one_process;

@@ -124,10 +124,10 @@ impl Account {
     /// What the processes share, past them.
     fn store(&self) -> AzureStore {
         let config = Config::read(&Environment::from_pairs(self.settings())).unwrap();
-        let StorageConfig::Azure(settings) = config.service.unwrap().storage else {
+        let StorageConfig::Azure(account) = config.service.unwrap().storage else {
             panic!("no account");
         };
-        AzureStore::new(*settings, client()).unwrap()
+        AzureStore::new(account.settings, azurite::access(), client())
     }
 }
 

@@ -42,7 +42,7 @@ async fn nothing_is_paid_where_the_account_is_not_there() {
     ];
     let service = Service::start_with(&settings, |config| {
         if let StorageConfig::Azure(account) = &mut config.storage {
-            account.request_timeout = Duration::from_secs(5);
+            account.settings.request_timeout = Duration::from_secs(5);
         }
     })
     .await;

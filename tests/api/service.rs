@@ -2,14 +2,15 @@
 //! tests.
 
 use crate::{
-    azurite,
+    azurite, entra,
+    faulty_account::FaultyAccount,
     upstream::{Upstream, picture},
 };
 use serde_json::Value;
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use visionary::{
-    app::Service as Served,
+    app::{App, Service as Served},
     config::{Config, Environment, Mode, ProviderConfig, ServiceConfig, StorageConfig},
     serve::{self, ConnectionLimits},
 };
@@ -45,6 +46,38 @@ impl Service {
         change: impl FnOnce(&mut ServiceConfig),
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let mut config = Self::config(&folder, settings);
+        change(&mut config);
+        let served = Served::prepare(Ok(config), Mode::Standalone).unwrap();
+        let key = settings.iter().find(|(name, _)| *name == "API_KEY");
+        Self {
+            api_key: key.map(|(_, key)| (*key).to_owned()),
+            ..Self::serve(served, folder, limits).await
+        }
+    }
+
+    /// The demo painter over an account that takes tokens: the containers are `container` and
+    /// that name with an ending, and a test's identity opens them.
+    pub async fn by_identity(account: &FaultyAccount, container: &str) -> Self {
+        let endpoint = account.endpoint();
+        let state = format!("{container}-state");
+        let settings = [
+            ("accountName", azurite::ACCOUNT),
+            ("AZURE_STORAGE_BLOB_ENDPOINT", &endpoint),
+            ("IMAGES_CONTAINER", container),
+            ("STATE_CONTAINER", &state),
+            // There is an identity; what it gives is a test's own.
+            ("IDENTITY_ENDPOINT", "http://127.0.0.1:9/msi/token"),
+            ("IDENTITY_HEADER", "header"),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let config = Self::config(&folder, &settings);
+        let app = App::with_credentials(config, &entra::credentials());
+        let served = Served::Ready(Arc::new(app.unwrap()));
+        Self::serve(served, folder, ConnectionLimits::default()).await
+    }
+
+    fn config(folder: &tempfile::TempDir, settings: &[(&str, &str)]) -> ServiceConfig {
         let root = folder.path().to_str().unwrap();
         let pairs = [("STORAGE_DIR", root)]
             .into_iter()
@@ -56,20 +89,14 @@ impl Service {
             openai.upstream.first_retry_delay = quick;
         }
         if let StorageConfig::Azure(account) = &mut config.storage {
-            account.retries.first_delay = quick;
+            account.settings.retries.first_delay = quick;
         }
         config.health_memory = Duration::ZERO;
         config.gallery.page_memory = Duration::ZERO; // tests write past the service
         // Tests count what is asked.
         config.gallery.thumbnails.delay = Duration::from_secs(3600);
         config.models_checked_after = Duration::from_secs(3600);
-        change(&mut config);
-        let served = Served::prepare(Ok(config), Mode::Standalone).unwrap();
-        let key = settings.iter().find(|(name, _)| *name == "API_KEY");
-        Self {
-            api_key: key.map(|(_, key)| (*key).to_owned()),
-            ..Self::serve(served, folder, limits).await
-        }
+        config
     }
 
     /// One whose settings are wrong, as under the Functions host.

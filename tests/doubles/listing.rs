@@ -2,10 +2,13 @@
 
 use crate::list_account::{ACCOUNT, Generated, IMAGES, KEY, Kind, ListAccount, Request};
 use std::time::Duration;
-use visionary::storage::{
-    BlobPage, BlobStore, Container, DeleteMode, ListDepth, ListQuery, Metadata, NewBlob, PutMode,
-    StorageError,
-    azure::{AzureSettings, AzureStore, RetrySettings},
+use visionary::{
+    sas::SharedKey,
+    storage::{
+        BlobPage, BlobStore, Container, DeleteMode, ListDepth, ListQuery, Metadata, NewBlob,
+        PutMode, StorageError,
+        azure::{AzureAccess, AzureSettings, AzureStore, RetrySettings},
+    },
 };
 
 const GALLERY: Generated = Generated { ours: 120, old: 30 };
@@ -15,7 +18,6 @@ async fn start() -> (ListAccount, AzureStore) {
     let account = ListAccount::start(GALLERY).await;
     let settings = AzureSettings {
         account: ACCOUNT.to_owned(),
-        key: KEY.into(),
         endpoint: account.endpoint().parse().unwrap(),
         images_container: IMAGES.to_owned(),
         state_container: "state".to_owned(),
@@ -24,7 +26,9 @@ async fn start() -> (ListAccount, AzureStore) {
         retries: RetrySettings::default(),
     };
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    (account, AzureStore::new(settings, client).unwrap())
+    let key = SharedKey::from_base64(ACCOUNT, KEY).unwrap();
+    let store = AzureStore::new(settings, AzureAccess::Key(key), client);
+    (account, store)
 }
 
 /// All pages of a list.

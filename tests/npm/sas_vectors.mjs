@@ -3,7 +3,9 @@
 //
 // A case: {kind: "blob" | "container" | "account", account, key, container?, blob?, permissions,
 // startsOn, expiresOn (ISO 8601), protocol: "https" | "https,http", version,
-// services?, resourceTypes? (account only)}.
+// services?, resourceTypes? (account only), userDelegationKey? (blob and container; then no key):
+// {signedObjectId, signedTenantId, signedStartsOn, signedExpiresOn, signedService, signedVersion,
+// value}}.
 import {
   AccountSASPermissions,
   AccountSASResourceTypes,
@@ -15,8 +17,22 @@ import {
   generateBlobSASQueryParameters,
 } from "@azure/storage-blob";
 
+// The arguments behind the values: an account's key, or a user delegation key and its account.
+function signer(vector) {
+  const delegated = vector.userDelegationKey;
+  if (delegated === undefined) {
+    return [new StorageSharedKeyCredential(vector.account, vector.key)];
+  }
+  const key = {
+    ...delegated,
+    signedStartsOn: new Date(delegated.signedStartsOn),
+    signedExpiresOn: new Date(delegated.signedExpiresOn),
+  };
+  return [key, vector.account];
+}
+
 function sign(vector) {
-  const credential = new StorageSharedKeyCredential(vector.account, vector.key);
+  const signedBy = signer(vector);
   const shared = {
     startsOn: new Date(vector.startsOn),
     expiresOn: new Date(vector.expiresOn),
@@ -32,7 +48,7 @@ function sign(vector) {
           blobName: vector.blob,
           permissions: BlobSASPermissions.parse(vector.permissions),
         },
-        credential,
+        ...signedBy,
       );
     case "container":
       return generateBlobSASQueryParameters(
@@ -41,7 +57,7 @@ function sign(vector) {
           containerName: vector.container,
           permissions: ContainerSASPermissions.parse(vector.permissions),
         },
-        credential,
+        ...signedBy,
       );
     case "account":
       return generateAccountSASQueryParameters(
@@ -51,7 +67,7 @@ function sign(vector) {
           resourceTypes: AccountSASResourceTypes.parse(vector.resourceTypes).toString(),
           permissions: AccountSASPermissions.parse(vector.permissions),
         },
-        credential,
+        ...signedBy,
       );
     default:
       throw new Error(`kind must be blob, container or account, not ${vector.kind}`);

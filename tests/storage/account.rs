@@ -1,7 +1,7 @@
 //! A store over an account with faults, and writes that tell whether they are whole.
 
 use crate::{
-    azurite,
+    azurite, entra,
     faulty_account::{FaultyAccount, Step},
 };
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use visionary::{
     storage::{
         BlobContent, BlobPage, BlobStore, Container, ETag, ListQuery, Metadata, NewBlob, PutMode,
         SignedResource, StorageError,
-        azure::{AzureSettings, AzureStore, RetrySettings},
+        azure::{AzureAccess, AzureSettings, AzureStore, RetrySettings},
     },
 };
 
@@ -50,7 +50,18 @@ impl Account {
 
     /// With a change to the settings.
     pub async fn start_with(change: impl FnOnce(&mut AzureSettings)) -> Self {
-        let account = Self::without_container(change).await;
+        Self::without_container(change).await.with_container().await
+    }
+
+    /// One that this process's identity opens.
+    pub async fn by_identity() -> Self {
+        let faulty = FaultyAccount::start_with_tokens().await;
+        let account = Self::over(faulty, entra::access(), |_| {});
+        account.with_container().await
+    }
+
+    async fn with_container(self) -> Self {
+        let account = self;
         let first = blob(Bytes::from_static(b"first"));
         let put = account
             .store
@@ -62,10 +73,16 @@ impl Account {
 
     /// As long as nothing was ever written.
     pub async fn without_container(change: impl FnOnce(&mut AzureSettings)) -> Self {
-        let faulty = FaultyAccount::start().await;
+        Self::over(FaultyAccount::start().await, azurite::access(), change)
+    }
+
+    fn over(
+        faulty: FaultyAccount,
+        access: AzureAccess,
+        change: impl FnOnce(&mut AzureSettings),
+    ) -> Self {
         let mut settings = AzureSettings {
             account: azurite::ACCOUNT.to_owned(),
-            key: azurite::KEY.into(),
             endpoint: faulty.endpoint().parse().unwrap(),
             images_container: azurite::new_container("images"),
             state_container: azurite::new_container("state"),
@@ -80,7 +97,7 @@ impl Account {
         };
         change(&mut settings);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let store = AzureStore::new(settings, http).unwrap();
+        let store = AzureStore::new(settings, access, http);
         Self { store, faulty }
     }
 

@@ -1,6 +1,6 @@
 //! One suite that every store passes.
 
-use crate::azurite;
+use crate::{azurite, entra};
 use bytes::Bytes;
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use time::OffsetDateTime;
@@ -34,10 +34,28 @@ pub fn folder() -> Fresh {
 
 pub fn account() -> Fresh {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let settings = AzureSettings {
+    let settings = account_settings(&azurite::endpoint());
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    Fresh {
+        store: Arc::new(AzureStore::new(settings, azurite::access(), http)),
+        _folder: None,
+    }
+}
+
+/// An account without a key, over https as it has to be.
+pub fn account_by_identity() -> Fresh {
+    let settings = account_settings(&azurite::https_endpoint());
+    let http = azurite::https_client();
+    Fresh {
+        store: Arc::new(AzureStore::new(settings, entra::access(), http)),
+        _folder: None,
+    }
+}
+
+fn account_settings(endpoint: &str) -> AzureSettings {
+    AzureSettings {
         account: azurite::ACCOUNT.to_owned(),
-        key: azurite::KEY.into(),
-        endpoint: azurite::endpoint().parse().unwrap(),
+        endpoint: endpoint.parse().unwrap(),
         images_container: azurite::new_container("images"),
         state_container: azurite::new_container("state"),
         request_timeout: Duration::from_secs(20),
@@ -47,11 +65,6 @@ pub fn account() -> Fresh {
             first_delay: Duration::from_millis(1),
             ..RetrySettings::default()
         },
-    };
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    Fresh {
-        store: Arc::new(AzureStore::new(settings, http).unwrap()),
-        _folder: None,
     }
 }
 
@@ -63,6 +76,12 @@ macro_rules! conformance {
         }
         mod an_account {
             $(#[tokio::test] async fn $check() { super::$check(super::account().store.as_ref()).await })*
+        }
+        mod an_account_by_identity {
+            $(#[tokio::test] async fn $check() {
+                let fresh = crate::conformance::account_by_identity();
+                super::$check(fresh.store.as_ref()).await
+            })*
         }
     };
 }

@@ -128,7 +128,6 @@ async fn an_account_is_told_the_length_of_each_request() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let settings = AzureSettings {
         account: crate::azurite::ACCOUNT.to_owned(),
-        key: crate::azurite::KEY.into(),
         endpoint: format!("http://{address}/devstoreaccount1")
             .parse()
             .unwrap(),
@@ -139,7 +138,7 @@ async fn an_account_is_told_the_length_of_each_request() {
         retries: RetrySettings::default(),
     };
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let store = AzureStore::new(settings, http).unwrap();
+    let store = AzureStore::new(settings, crate::azurite::access(), http);
     for (size, places) in [(0, vec![]), (SMALL, vec![33]), (LARGE, vec![33, 8_000_000])] {
         let new = blob(cut(&content("a.png", size), &places));
         let put = store.put(Container::Images, "a.png", new, PutMode::Create);

@@ -10,8 +10,8 @@ use std::{
 };
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339, macros::datetime};
 use visionary::sas::{
-    SasProtocol, SasResource, SasTerms, SharedKey, VERSION, account_sas, encode_blob_path,
-    service_sas,
+    DelegationKey, SasProtocol, SasResource, SasTerms, SharedKey, VERSION, account_sas,
+    encode_blob_path, service_sas, user_delegation_sas,
 };
 
 fn key() -> SharedKey {
@@ -104,6 +104,66 @@ fn our_tokens_are_those_of_microsofts_client() {
     for ((ours, theirs), case) in ours.iter().zip(&theirs).zip(&cases) {
         assert_eq!(parameters(ours), parameters(theirs), "{case}");
     }
+}
+
+/// Keys as Azure and as Azurite give them: the version that made one is not the signature's.
+#[test]
+fn our_delegated_tokens_are_those_of_microsofts_client() {
+    let blob = |blob| SasResource::Blob {
+        container: "images",
+        blob,
+    };
+    let container = SasResource::Container {
+        container: "images",
+    };
+    let both = SasProtocol::HttpsAndHttp;
+    let (mut ours, mut cases) = (Vec::new(), Vec::new());
+    for version in ["2018-11-09", "2022-11-02", "2026-04-06"] {
+        let key = DelegationKey {
+            object_id: "11059fcc-5514-4800-b5f8-49808b9cfab6".to_owned(),
+            tenant_id: "ab1f708d-50f6-404c-a006-d71b2ac7a606".to_owned(),
+            starts_at: datetime!(2026-11-21 05:45:00 UTC),
+            expires_at: datetime!(2026-11-21 13:45:00 UTC),
+            service: "b".to_owned(),
+            version: version.to_owned(),
+            key: key(),
+        };
+        for (resource, permissions, protocol) in [
+            (
+                blob("gallery/8299999999999/a cat_1700000000000.png"),
+                "r",
+                SasProtocol::Https,
+            ),
+            (blob("old/ü?#%20&+ 猫_1.png"), "r", both),
+            (blob("a"), "rcw", both),
+            (container, "r", SasProtocol::Https),
+            (container, "rcw", both),
+            (container, "racwdl", both),
+        ] {
+            let terms = terms(permissions, protocol);
+            ours.push(user_delegation_sas(&key, resource, &terms).unwrap());
+            cases.push(delegated_case(&key, resource, &terms));
+        }
+    }
+    let theirs = signed_by_microsoft(&cases);
+    assert_eq!(theirs.len(), ours.len());
+    for ((ours, theirs), case) in ours.iter().zip(&theirs).zip(&cases) {
+        assert_eq!(parameters(ours), parameters(theirs), "{case}");
+    }
+}
+
+fn delegated_case(key: &DelegationKey, resource: SasResource<'_>, terms: &SasTerms) -> Value {
+    let mut case = case(resource, terms);
+    case["userDelegationKey"] = json!({
+        "signedObjectId": key.object_id,
+        "signedTenantId": key.tenant_id,
+        "signedStartsOn": key.starts_at.format(&Rfc3339).unwrap(),
+        "signedExpiresOn": key.expires_at.format(&Rfc3339).unwrap(),
+        "signedService": key.service,
+        "signedVersion": key.version,
+        "value": azurite::KEY,
+    });
+    case
 }
 
 fn case(resource: SasResource<'_>, terms: &SasTerms) -> Value {

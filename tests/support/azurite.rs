@@ -1,6 +1,8 @@
 //! Where the test command has started Azurite, and its published account.
 #![allow(dead_code)] // each test binary uses its own part
-#![allow(clippy::panic, clippy::disallowed_methods)] // the test command tells by the environment
+#![allow(clippy::panic, clippy::unwrap_used, clippy::disallowed_methods)] // the test command tells by the environment
+
+use visionary::{sas::SharedKey, storage::azure::AzureAccess};
 
 /// Azurite's one account.
 pub const ACCOUNT: &str = "devstoreaccount1";
@@ -9,10 +11,35 @@ pub const ACCOUNT: &str = "devstoreaccount1";
 pub const KEY: &str =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
+/// What opens it.
+pub fn access() -> AzureAccess {
+    AzureAccess::Key(SharedKey::from_base64(ACCOUNT, KEY).unwrap())
+}
+
 /// `http://127.0.0.1:PORT/devstoreaccount1`. Where there is none, the test fails and says why.
 pub fn endpoint() -> String {
-    match std::env::var("VISIONARY_TEST_AZURITE") {
-        Ok(endpoint) if endpoint.starts_with("http://127.0.0.1:") => endpoint,
+    read_endpoint("VISIONARY_TEST_AZURITE", "http://127.0.0.1:")
+}
+
+/// The same of the one that takes tokens: `https://127.0.0.1:PORT/devstoreaccount1`, with a
+/// certificate that [`https_client`] takes.
+pub fn https_endpoint() -> String {
+    read_endpoint("VISIONARY_TEST_AZURITE_HTTPS", "https://127.0.0.1:")
+}
+
+/// A client for it.
+pub fn https_client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .tls_danger_accept_invalid_certs(true)
+        .build()
+        .unwrap()
+}
+
+fn read_endpoint(variable: &str, start: &str) -> String {
+    match std::env::var(variable) {
+        Ok(endpoint) if endpoint.starts_with(start) => endpoint,
         Ok(reason) => panic!(
             "there is no Azurite: {}",
             reason.trim_start_matches("missing: ")

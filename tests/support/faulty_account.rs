@@ -48,6 +48,8 @@ pub enum Step {
     State,
     /// Get Blob of that.
     StateRead,
+    /// Get User Delegation Key.
+    DelegationKey,
 }
 
 /// What becomes of a request.
@@ -106,6 +108,13 @@ impl Script {
     }
 }
 
+/// Where the proxy passes requests on to.
+#[derive(Clone)]
+struct Behind {
+    client: reqwest::Client,
+    origin: String,
+}
+
 /// A running proxy; dropping it closes its port.
 pub struct FaultyAccount {
     address: SocketAddr,
@@ -118,12 +127,27 @@ impl FaultyAccount {
     pub async fn start() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self::before(client, azurite::endpoint()).await
+    }
+
+    /// Before the account that takes tokens. To itself they come over http, since it is on this
+    /// machine.
+    pub async fn start_with_tokens() -> Self {
+        Self::before(azurite::https_client(), azurite::https_endpoint()).await
+    }
+
+    async fn before(client: reqwest::Client, endpoint: String) -> Self {
+        let origin = endpoint.strip_suffix(azurite::ACCOUNT).unwrap();
+        let behind = Behind {
+            client,
+            origin: origin.trim_end_matches('/').to_owned(),
+        };
         let script = Arc::new(Mutex::new(Script::default()));
         let shared = script.clone();
         let proxy = Router::new().fallback(move |request: Request| {
             let step = step_of(&request);
             let fault = step.and_then(|step| shared.lock().unwrap().fault(step));
-            answer(client.clone(), request, fault)
+            answer(behind.clone(), request, fault)
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -211,20 +235,21 @@ fn step_of(request: &Request) -> Option<Step> {
         "GET" if asks("comp=list") => Some(Step::List),
         "GET" => Some(Step::Read),
         "DELETE" => Some(Step::Delete),
+        "POST" if asks("comp=userdelegationkey") => Some(Step::DelegationKey),
         _ => None,
     }
 }
 
-async fn answer(client: reqwest::Client, request: Request, fault: Option<Fault>) -> Response {
+async fn answer(behind: Behind, request: Request, fault: Option<Fault>) -> Response {
     match fault {
-        None => pass_on(client, request).await,
+        None => pass_on(behind, request).await,
         Some(Fault::Refused(status, headers)) => {
             // As the service does where it reads the body first; else the connection may break.
             to_bytes(request.into_body(), usize::MAX).await.unwrap();
             (status, headers).into_response()
         }
         Some(Fault::AnswerLost) => {
-            let answer = pass_on(client, request).await;
+            let answer = pass_on(behind, request).await;
             assert!(answer.status().is_success(), "{answer:?}");
             end_connection()
         }
@@ -236,25 +261,25 @@ async fn answer(client: reqwest::Client, request: Request, fault: Option<Fault>)
         Some(Fault::Silent) => std::future::pending().await,
         Some(Fault::Slow(time)) => {
             tokio::time::sleep(time).await;
-            pass_on(client, request).await
+            pass_on(behind, request).await
         }
         Some(Fault::Held(go)) => {
             go.notified().await;
-            pass_on(client, request).await
+            pass_on(behind, request).await
         }
         Some(Fault::AnswerHeld(go)) => {
-            let answer = pass_on(client, request).await;
+            let answer = pass_on(behind, request).await;
             go.notified().await;
             answer
         }
         Some(Fault::Says(name, value)) => {
-            let mut answer = pass_on(client, request).await;
+            let mut answer = pass_on(behind, request).await;
             let value = HeaderValue::from_str(&value).unwrap();
             answer.headers_mut().insert(name, value);
             answer
         }
         Some(Fault::ClockIsOff(seconds_fast)) => {
-            let mut answer = pass_on(client, request).await;
+            let mut answer = pass_on(behind, request).await;
             set_clock(answer.headers_mut(), seconds_fast);
             answer
         }
@@ -284,15 +309,13 @@ fn end_connection() -> ! {
     resume_unwind(Box::new("the connection ends"))
 }
 
-async fn pass_on(client: reqwest::Client, request: Request) -> Response {
+async fn pass_on(behind: Behind, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let endpoint = azurite::endpoint();
-    let origin = endpoint.strip_suffix(azurite::ACCOUNT).unwrap();
-    let url = format!("{}{}", origin.trim_end_matches('/'), parts.uri);
+    let url = format!("{}{}", behind.origin, parts.uri);
     let mut headers = parts.headers;
     headers.remove("host");
     let body = to_bytes(body, usize::MAX).await.unwrap();
-    let sent = client.request(parts.method, url).headers(headers);
+    let sent = behind.client.request(parts.method, url).headers(headers);
     let answer = sent.body(body).send().await.unwrap();
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     for own in ["transfer-encoding", "connection", "keep-alive"] {

@@ -2,6 +2,7 @@
 
 mod azurite;
 mod bench;
+mod certificate;
 mod fuzz;
 mod npm;
 mod package;

@@ -21,11 +21,12 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
         Err(sentence) => println!("    dependencies: NOT CHECKED, {sentence}"),
     }
     let package = package::run()?;
-    let (_azurite, azurite_url) = azurite::start_or_explain()?;
+    let (_both, [http_url, https_url]) = azurite::start_both_or_explain()?;
     let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
     tests
         .args(without_separator(arguments))
-        .env("VISIONARY_TEST_AZURITE", azurite_url)
+        .env("VISIONARY_TEST_AZURITE", http_url)
+        .env("VISIONARY_TEST_AZURITE_HTTPS", https_url)
         .env("VISIONARY_TEST_PACKAGE", package)
         .env("VISIONARY_TEST_NPM", npm::directory())
         .env("VISIONARY_TEST_PYTHON", python::describe(&python));

@@ -10,27 +10,36 @@ const EMULATOR: &str = "AccountName=devstoreaccount1;\
     AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;\
     BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1";
 
+/// What a connection string says.
+#[derive(Debug, Clone)]
+pub struct ConnectionString {
+    /// `AccountName`.
+    pub account: String,
+    /// `AccountKey`, where it has one.
+    pub key: Option<SecretString>,
+    /// `BlobEndpoint`, or what the other parts make of it.
+    pub endpoint: Url,
+}
+
 /// What a connection string lacks; never its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidConnectionString {
     /// No account name.
     #[error("it has no AccountName")]
     NoAccountName,
-    /// No account key.
-    #[error("it has no AccountKey (a SharedAccessSignature alone cannot sign URLs)")]
-    NoAccountKey,
+    /// A signature in the place of an account key.
+    #[error("it has a SharedAccessSignature, which cannot sign URLs, and no AccountKey")]
+    SignatureAlone,
     /// The endpoint is no URL.
     #[error("its BlobEndpoint is not an http or https URL without a query")]
     BadEndpoint,
 }
 
-/// Account name, account key and blob endpoint of a connection string.
+/// Reads a connection string.
 ///
 /// # Errors
 /// [`InvalidConnectionString`] names what is missing.
-pub fn parse_connection_string(
-    text: &str,
-) -> Result<(String, SecretString, Url), InvalidConnectionString> {
+pub fn parse_connection_string(text: &str) -> Result<ConnectionString, InvalidConnectionString> {
     let value = |name: &str| {
         text.split(';').find_map(|pair| {
             let (key, value) = pair.split_once('=')?;
@@ -42,7 +51,10 @@ pub fn parse_connection_string(
         return parse_connection_string(EMULATOR);
     }
     let account = value("AccountName").ok_or(InvalidConnectionString::NoAccountName)?;
-    let key = value("AccountKey").ok_or(InvalidConnectionString::NoAccountKey)?;
+    let key = value("AccountKey");
+    if key.is_none() && value("SharedAccessSignature").is_some() {
+        return Err(InvalidConnectionString::SignatureAlone);
+    }
     let endpoint = value("BlobEndpoint").unwrap_or_else(|| {
         let protocol = value("DefaultEndpointsProtocol").unwrap_or_else(|| "https".to_owned());
         let suffix = value("EndpointSuffix").unwrap_or_else(|| "core.windows.net".to_owned());
@@ -53,7 +65,11 @@ pub fn parse_connection_string(
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
         .filter(|url| url.query().is_none() && url.password().is_none())
         .ok_or(InvalidConnectionString::BadEndpoint)?;
-    Ok((account, key.into(), endpoint))
+    Ok(ConnectionString {
+        account,
+        key: key.map(SecretString::from),
+        endpoint,
+    })
 }
 
 #[cfg(test)]
@@ -62,13 +78,10 @@ mod tests {
     use secrecy::ExposeSecret;
 
     fn parse(text: &str) -> Result<(String, String, String), InvalidConnectionString> {
-        parse_connection_string(text).map(|(account, key, endpoint)| {
-            (
-                account,
-                key.expose_secret().to_owned(),
-                endpoint.to_string(),
-            )
-        })
+        let read = parse_connection_string(text)?;
+        let key = read.key.map(|key| key.expose_secret().to_owned());
+        let endpoint = read.endpoint.to_string();
+        Ok((read.account, key.unwrap_or_default(), endpoint))
     }
 
     #[test]
@@ -86,18 +99,24 @@ mod tests {
         );
         let (account, _, endpoint) = parse("UseDevelopmentStorage=true").unwrap();
         assert_eq!(account, "devstoreaccount1");
+        let (_, key, endpoint_alone) =
+            parse("AccountName=acct;BlobEndpoint=https://acct.example.com").unwrap();
+        assert_eq!(
+            (key.as_str(), endpoint_alone.as_str()),
+            ("", "https://acct.example.com/")
+        );
         assert_eq!(endpoint, "http://127.0.0.1:10000/devstoreaccount1");
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        use InvalidConnectionString::{BadEndpoint, NoAccountKey, NoAccountName};
+        use InvalidConnectionString::{BadEndpoint, NoAccountName, SignatureAlone};
         for (text, fault) in [
             ("", NoAccountName),
             ("AccountKey=aGVsbG8=", NoAccountName),
             (
                 "AccountName=a;SharedAccessSignature=sv=1&sig=x",
-                NoAccountKey,
+                SignatureAlone,
             ),
             (
                 "AccountName=a;AccountKey=aGVsbG8=;BlobEndpoint=ftp://x",

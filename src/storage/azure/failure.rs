@@ -1,7 +1,11 @@
 //! What the service's errors mean: status, code, when to come again, whether the clocks differ,
 //! and nothing of the rest.
 
-use crate::storage::StorageError;
+use super::delegation;
+use crate::{
+    credentials::CredentialError,
+    storage::{Role, StorageError},
+};
 use azure_core::{Error, date::parse_rfc1123, error::ErrorKind};
 use std::{fmt, time::Duration};
 use time::OffsetDateTime;
@@ -30,7 +34,8 @@ impl Refusal {
         header: impl Fn(&'static str) -> Option<&'a str>,
         now: OffsetDateTime,
     ) -> Self {
-        let credentials_refused = matches!(status, 401 | 403);
+        // 400: it gives no keys for times that it takes to be far away.
+        let credentials_refused = matches!(status, 400 | 401 | 403);
         let account_clock = header("date").and_then(|date| parse_rfc1123(date).ok());
         Self {
             status,
@@ -87,6 +92,8 @@ pub(super) enum Failure {
     Refused(Refusal),
     /// The connection was not made, broke, took too long, or brought half an answer.
     Broken(Error),
+    /// There was no token to send it with.
+    NoToken(CredentialError),
     /// The time for all attempts was over.
     OutOfTime,
 }
@@ -105,6 +112,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Refused(refusal) => refusal.fmt(formatter),
             Self::Broken(error) => formatter.write_str(&with_causes(error)),
+            Self::NoToken(error) => error.fmt(formatter),
             Self::OutOfTime => formatter.write_str("no answer before the time was over"),
         }
     }
@@ -127,7 +135,9 @@ impl GaveUp {
             Failure::Refused(refusal) => {
                 refused(step, refusal.status, refusal.code.as_deref(), text)
             }
-            Failure::Broken(_) | Failure::OutOfTime => StorageError::failed(step, text),
+            Failure::Broken(_) | Failure::NoToken(_) | Failure::OutOfTime => {
+                StorageError::failed(step, text)
+            }
         }
     }
 }
@@ -140,6 +150,7 @@ impl From<GaveUp> for Error {
                 Ok(status) => ErrorKind::http_response(status, refusal.code.clone()),
                 Err(_) => ErrorKind::Other,
             },
+            Failure::NoToken(_) => ErrorKind::Credential,
             Failure::Broken(_) | Failure::OutOfTime => ErrorKind::Io,
         };
         Self::new(kind, gave_up)
@@ -186,11 +197,29 @@ fn refused(step: &'static str, status: u16, code: Option<&str>, text: String) ->
     match (status, code) {
         (_, Some("BlobAlreadyExists")) => StorageError::AlreadyExists,
         (404, _) => StorageError::NotFound,
-        (401 | 403, _) => StorageError::Denied {
-            step,
-            source: text.into(),
-        },
+        (401 | 403, _) => denied(step, code, text),
         _ => StorageError::failed(step, text),
+    }
+}
+
+/// The code for an identity that is known and lacks a role
+/// (<https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes>).
+fn denied(step: &'static str, code: Option<&str>, text: String) -> StorageError {
+    let missing_role = (code == Some("AuthorizationPermissionMismatch")).then_some(match step {
+        delegation::STEP => Role::BlobDelegator,
+        _ => Role::BlobDataContributor,
+    });
+    let source = match missing_role {
+        Some(role) => format!(
+            "{text}; an identity needs the role {} for that",
+            role.name()
+        ),
+        None => text,
+    };
+    StorageError::Denied {
+        step,
+        missing_role,
+        source: source.into(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! `Cache-Control`), and the list request, which goes around it.
 
 use super::{
-    AzureSettings,
+    Authority, AzureSettings,
     failure::{Failure, Refusal},
     list_xml, own_terms,
     retry::{Attempts, Kind, Retries, pass_on},
@@ -15,6 +15,7 @@ use crate::{
 use async_trait::async_trait;
 use azure_core::{
     ClientOptions, Context, Policy, PolicyResult, Request, RetryOptions, TransportOptions,
+    date::to_rfc1123,
     error::{Error, ErrorKind},
 };
 use std::{sync::Arc, time::Duration};
@@ -24,7 +25,11 @@ use tokio::time::Instant;
 /// Names are unique and never written again, so what a browser has it may keep.
 pub(super) const CACHE_CONTROL: &str = "private, max-age=31536000, immutable";
 
-pub(super) fn client_options(http: &reqwest::Client, settings: &AzureSettings) -> ClientOptions {
+pub(super) fn client_options(
+    http: &reqwest::Client,
+    settings: &AzureSettings,
+    authority: &Authority,
+) -> ClientOptions {
     let transport = transport::SharedTransport {
         http: http.clone(),
         timeout: settings.request_timeout,
@@ -38,7 +43,11 @@ pub(super) fn client_options(http: &reqwest::Client, settings: &AzureSettings) -
     let policies = options.per_call_policies_mut();
     policies.push(Arc::new(BlobCacheControl));
     policies.push(Arc::new(transport::ContentLength));
-    options.per_retry_policies_mut().push(Arc::new(retries));
+    let policies = options.per_retry_policies_mut();
+    policies.push(Arc::new(retries));
+    if let Authority::Identity(identity) = authority {
+        policies.push(Arc::new(identity.bearer.clone()));
+    }
     options
 }
 
@@ -70,22 +79,22 @@ fn makes_a_blob(request: &Request) -> bool {
         || request.url().query_pairs().any(commits_blocks)
 }
 
-/// Lists one page with a signature that allows just that. `None`: there is no such container.
+/// Lists one page, with a token or else with a signature that allows just that. `None`: there is no such container.
 ///
 /// # Errors
 /// [`StorageError`] after the retries.
 pub(super) async fn list(
     http: &reqwest::Client,
     settings: &AzureSettings,
-    key: &SharedKey,
+    authority: &Authority,
     container: &str,
     query: &ListQuery,
 ) -> Result<Option<BlobPage>, StorageError> {
     let deadline = Instant::now() + settings.longest_put;
     let mut attempts = Attempts::new(settings.retries, deadline, Kind::Lists);
     loop {
-        let url = list_url(settings, key, container, query)?;
-        let attempt = list_once(http, url, settings.request_timeout);
+        let url = list_url(settings, authority, container, query)?;
+        let attempt = list_once(http, url, authority, settings.request_timeout);
         let failure = match attempts.make(attempt).await {
             Ok(Ok(page)) => return Ok(Some(page)),
             Ok(Err(failure)) | Err(failure) => failure,
@@ -102,11 +111,20 @@ pub(super) async fn list(
 async fn list_once(
     http: &reqwest::Client,
     url: url::Url,
+    authority: &Authority,
     timeout: Duration,
 ) -> Result<BlobPage, Failure> {
     let broken = |error| Failure::Broken(transport::io_error(error));
-    let request = http.get(url).header("x-ms-version", VERSION);
-    let response = request.timeout(timeout).send().await.map_err(broken)?;
+    let prepare = || {
+        let request = http.get(url.clone()).header("x-ms-version", VERSION);
+        request
+            .header("x-ms-date", to_rfc1123(&OffsetDateTime::now_utc()))
+            .timeout(timeout)
+    };
+    let response = match authority {
+        Authority::Key(_) => prepare().send().await.map_err(broken)?,
+        Authority::Identity(identity) => identity.bearer.send(&url, prepare).await?,
+    };
     let status = response.status().as_u16();
     if status != 200 {
         let header = |name| response.headers().get(name)?.to_str().ok();
@@ -119,19 +137,14 @@ async fn list_once(
 
 fn list_url(
     settings: &AzureSettings,
-    key: &SharedKey,
+    authority: &Authority,
     container: &str,
     query: &ListQuery,
 ) -> Result<url::Url, StorageError> {
-    let protocol = match settings.endpoint.scheme() {
-        "http" => SasProtocol::HttpsAndHttp,
-        _ => SasProtocol::Https,
+    let signature = match authority {
+        Authority::Key(key) => list_signature(settings, key, container),
+        Authority::Identity(_) => String::new(),
     };
-    let signature = service_sas(
-        key,
-        SasResource::Container { container },
-        &own_terms("l", protocol),
-    );
     let endpoint = super::endpoint_text(&settings.endpoint);
     let mut url = url::Url::parse(&format!("{endpoint}/{container}?{signature}"))
         .map_err(|error| StorageError::failed("address the container", error))?;
@@ -151,4 +164,13 @@ fn list_url(
             .append_pair("maxresults", &max_results.to_string());
     }
     Ok(url)
+}
+
+fn list_signature(settings: &AzureSettings, key: &SharedKey, container: &str) -> String {
+    let protocol = match settings.endpoint.scheme() {
+        "http" => SasProtocol::HttpsAndHttp,
+        _ => SasProtocol::Https,
+    };
+    let resource = SasResource::Container { container };
+    service_sas(key, resource, &own_terms("l", protocol))
 }

@@ -172,7 +172,7 @@ fn kind_of(request: &Request) -> Kind {
 fn passing(failure: &Failure, kind: Kind) -> Option<Passing> {
     match failure {
         Failure::Broken(_) => Some(Passing::Soon),
-        Failure::OutOfTime => None,
+        Failure::NoToken(_) | Failure::OutOfTime => None,
         Failure::Refused(refusal) => match (refusal.status, refusal.code.as_deref()) {
             (500, _) if kind == Kind::Lists => None,
             (408 | 429 | 500 | 502 | 503 | 504, _) => Some(Passing::Soon),
@@ -189,7 +189,7 @@ fn passing(failure: &Failure, kind: Kind) -> Option<Passing> {
 fn wait_before(settings: &RetrySettings, repeat: u32, failure: &Failure) -> Duration {
     let asked = match failure {
         Failure::Refused(refusal) => refusal.retry_after.unwrap_or_default(),
-        Failure::Broken(_) | Failure::OutOfTime => Duration::ZERO,
+        Failure::Broken(_) | Failure::NoToken(_) | Failure::OutOfTime => Duration::ZERO,
     };
     delay(settings, repeat).max(asked.min(settings.longest_wait))
 }

@@ -1,6 +1,9 @@
 //! The folder store's signing key: made once, readable by its owner alone.
 
-use crate::sas::SharedKey;
+use crate::{
+    sas::SharedKey,
+    storage::secret::{SHORTEST, draw},
+};
 use std::{fs, io, io::Write, path::Path};
 
 /// The account name in the store's signatures.
@@ -35,17 +38,11 @@ pub(super) fn read_or_draw(root: &Path) -> io::Result<SharedKey> {
 
 fn read(path: &Path) -> io::Result<SharedKey> {
     let key = fs::read(path)?;
-    if key.len() < 32 {
-        let message = format!("{} is shorter than 32 bytes", path.display());
+    if key.len() < SHORTEST {
+        let message = format!("{} is shorter than {SHORTEST} bytes", path.display());
         return Err(io::Error::other(message));
     }
     Ok(SharedKey::from_bytes(ACCOUNT, key))
-}
-
-fn draw() -> Vec<u8> {
-    // A version 4 UUID has 122 random bits: four of them are more than HMAC-SHA256 can use.
-    let four = [(); 4].map(|()| uuid::Uuid::new_v4());
-    four.iter().flat_map(|uuid| *uuid.as_bytes()).collect()
 }
 
 fn create(root: &Path, path: &Path) -> io::Result<()> {

@@ -70,7 +70,6 @@ impl Place {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let account = AzureSettings {
             account: azurite::ACCOUNT.to_owned(),
-            key: azurite::KEY.into(),
             endpoint: azurite::endpoint().parse().unwrap(),
             images_container: images.clone(),
             state_container: state.clone(),
@@ -83,7 +82,7 @@ impl Place {
             None => azurite::connection_string(),
         };
         Self::Account {
-            store: Arc::new(AzureStore::new(account, http).unwrap()),
+            store: Arc::new(AzureStore::new(account, azurite::access(), http)),
             settings: [
                 ("AZURE_STORAGE_CONNECTION_STRING", connection),
                 ("IMAGES_CONTAINER", images),

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
 use serde_json::Value;
 use tempfile::TempDir;
 use visionary::storage::{
@@ -134,7 +133,6 @@ impl Place {
         };
         let settings = AzureSettings {
             account: azurite::ACCOUNT.to_owned(),
-            key: SecretString::from(azurite::KEY),
             endpoint: azurite::endpoint().parse().unwrap(),
             images_container: images.clone(),
             state_container: state.clone(),
@@ -142,7 +140,7 @@ impl Place {
             longest_put: DEADLINE,
             retries: RetrySettings::default(),
         };
-        AzureStore::new(settings, client()).unwrap()
+        AzureStore::new(settings, azurite::access(), client())
     }
 }
 
