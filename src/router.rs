@@ -119,6 +119,13 @@ pub const FUNCTIONS: &[Function] = &[
         handler: || get(routes::health::handle),
     },
     Function {
+        folder: "openapi",
+        route: "openapi.json",
+        methods: &[Method::GET],
+        auth_level: AuthLevel::Anonymous,
+        handler: || get(routes::openapi::handle),
+    },
+    Function {
         folder: "files",
         route: "files/{*path}",
         methods: &[Method::GET, Method::HEAD],

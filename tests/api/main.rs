@@ -5,6 +5,8 @@
 
 #[path = "../support/azurite.rs"]
 mod azurite;
+#[path = "../support/description.rs"]
+mod description;
 #[path = "../support/events.rs"]
 mod events;
 #[path = "../support/faulty_account.rs"]
@@ -34,6 +36,7 @@ mod image_details;
 mod image_removal;
 mod migrate;
 mod one_process;
+mod openapi;
 mod operations;
 mod option_rules;
 mod paid_work;

@@ -3,6 +3,7 @@
 
 use crate::{
     azurite,
+    description::Seen,
     upstream::{Upstream, picture},
 };
 use serde_json::Value;
@@ -196,12 +197,24 @@ pub struct Answer {
 
 impl Answer {
     pub async fn of(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
-        Self {
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let response = client.execute(request).await.unwrap();
+        let answer = Self {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body: response.bytes().await.unwrap().to_vec(),
-        }
+        };
+        let seen = Seen {
+            method: method.as_str(),
+            path: url.path(),
+            status: answer.status,
+            headers: &answer.headers,
+            body: &answer.body,
+        };
+        seen.check();
+        answer
     }
 
     pub fn text(&self) -> String {
