@@ -11,10 +11,37 @@ pub fn entity_tag(body: &[u8]) -> String {
     format!("W/\"{:016x}\"", hasher.finish())
 }
 
-/// Whether the caller has the body of this tag already.
+/// Whether the caller has the body of this tag already: tags are compared weakly, and `*` is
+/// whatever there is.
 #[must_use]
 pub fn is_known(headers: &HeaderMap, etag: &str) -> bool {
-    let known = headers.get(IF_NONE_MATCH);
-    let known = known.and_then(|tags| tags.to_str().ok());
-    known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == etag))
+    let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let known = headers.get_all(IF_NONE_MATCH).iter();
+    let mut known = known
+        .filter_map(|tags| tags.to_str().ok())
+        .flat_map(|tags| tags.split(','));
+    known.any(|tag| tag.trim() == "*" || weak(tag) == weak(etag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_compared_weakly() {
+        let etag = entity_tag(b"a list");
+        let strong = etag.trim_start_matches("W/").to_owned();
+        for (tags, expected) in [
+            (etag.as_str(), true),
+            (strong.as_str(), true),
+            (&format!("\"other\", {etag}"), true),
+            ("*", true),
+            ("\"other\"", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(IF_NONE_MATCH, tags.parse().unwrap())]);
+            assert_eq!(is_known(&headers, &etag), expected, "{tags}");
+        }
+        assert!(!is_known(&HeaderMap::new(), &etag));
+    }
 }

@@ -188,11 +188,10 @@ pub(super) fn in_path(
 /// `Idempotency-Key`, with which a request may be sent again.
 pub(super) fn idempotency_key() -> Parameter {
     let schema = text().pattern(Some("^[!-~]{1,255}$"));
-    let description = "1 to 255 visible ASCII characters, a new UUID for each request that means \
-        something new. Within 24 hours the same request under the same key is paid for once.";
-    parameter(ParameterIn::Header, "Idempotency-Key", description, schema)
-        .example(Some("8e03978e-40d5-43dd-bc93-6894a57f9324".into()))
-        .build()
+    let description = "1 to 255 visible ASCII characters, such as \
+        `8e03978e-40d5-43dd-bc93-6894a57f9324`: a new UUID for each request that means something \
+        new. Within 24 hours the same request under the same key is paid for once.";
+    parameter(ParameterIn::Header, "Idempotency-Key", description, schema).build()
 }
 
 /// A header of an answer.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::{
     HttpMethod, ObjectBuilder, Required, ResponseBuilder, Type,
     path::{OperationBuilder, Parameter, ParameterIn},
+    schema::OneOfBuilder,
 };
 
 const TAG: &str = "gallery";
@@ -40,8 +41,10 @@ fn list() -> OperationBuilder {
     let limit = parameter(
         ParameterIn::Query,
         "limit",
-        "At most so many images.",
-        integer(1, 1000),
+        "At most so many images; empty is as good as absent.",
+        OneOfBuilder::new()
+            .item(integer(1, 1000))
+            .item(text().max_length(Some(0))),
     );
     let cursor = parameter(
         ParameterIn::Query,
