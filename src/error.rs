@@ -1,8 +1,10 @@
 //! What goes wrong as a caller sees it: the only place with status codes. The public sentence is
 //! made here; the cause is kept apart, for the log (RFC 9457, `application/problem+json`).
 
+mod codes;
 mod from;
 
+pub use codes::{ERROR_CODES, ErrorCode, error_code};
 pub use from::{IDEMPOTENCY_KEY, describe};
 
 use crate::picture_json::{PictureJson, PictureText};
@@ -45,6 +47,10 @@ pub struct ApiError {
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        debug_assert!(
+            error_code(code).is_some_and(|row| row.status == status),
+            "{status} {code} has no row in ERROR_CODES, so callers are not told of it"
+        );
         Self {
             status,
             code: code.into(),

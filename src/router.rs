@@ -152,6 +152,15 @@ pub const FUNCTIONS: &[Function] = &[
         handler: || get(routes::health::handle),
     },
     Function {
+        folder: "openapi",
+        route: "openapi.json",
+        methods: &[Method::GET],
+        auth_level: AuthLevel::Anonymous,
+        guard: Guard::Open,
+        counted: None,
+        handler: || get(routes::openapi::handle),
+    },
+    Function {
         folder: "files",
         route: "files/{*path}",
         methods: &[Method::GET, Method::HEAD],

@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod base_url;
 pub mod caller;
+pub mod entity_tag;
 pub mod files;
 pub mod generate;
 pub mod generate_image;
@@ -16,8 +17,10 @@ pub mod image_answer;
 pub mod image_json;
 pub mod json_body;
 pub mod limited;
+pub mod openapi;
 pub mod operation_answer;
 pub mod operations;
+pub mod problem;
 pub mod request_id;
 pub mod request_key;
 pub mod root;

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     app::App,
     error::ApiError,
+    gallery::StoredImage,
     images::{
         DEFAULT_OUTPUT_KEY, GpuSampleRequest, InvalidGpuSampleRequest, RequestFields,
         parse_gpu_sample_request,
@@ -35,9 +36,14 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use std::sync::Arc;
 use time::OffsetDateTime;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{Object, ObjectBuilder, Type},
+};
 
 const METHODS: &str = "GET, POST";
 
@@ -147,7 +153,7 @@ async fn generate(
         }
         None => None,
     };
-    let body = Body::new(answer_json(&prompt, image, url, finished, id));
+    let body = Body::new(answer_text(prompt, image, url, finished, id)?);
     let headers = [
         (CONTENT_TYPE, "application/json"),
         (CACHE_CONTROL, "no-store"),
@@ -175,41 +181,99 @@ fn command(request: GpuSampleRequest, id: &RequestId, key: Option<RequestKey>) -
 }
 
 /// The sample's six fields, and ours beside them.
-fn answer_json(
-    prompt: &str,
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = GeneratedPicture)]
+pub struct Answer {
+    /// Always true.
+    success: bool,
+    /// The request's.
+    prompt: String,
+    /// The picture.
+    #[schema(value_type = String, required, content_encoding = "base64")]
+    image: Option<Value>,
+    /// Of the picture.
+    #[schema(schema_with = formats)]
+    format: &'static str,
+    /// Of the picture, in pixels.
+    width: u32,
+    /// Of the picture, in pixels.
+    height: u32,
+    /// Who made it.
+    provider: String,
+    /// With which model.
+    model: String,
+    /// For `operations/{id}`.
+    #[schema(pattern = "^[0-9a-f]{44}$")]
+    operation_id: String,
+    /// The request that is answered.
+    request_id: String,
+    /// What was dropped or capped.
+    warnings: Vec<String>,
+    /// What makes the picture again, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    seed: Option<u64>,
+    /// The provider's counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Value)]
+    usage: Option<Value>,
+    /// What the provider made of the prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    revised_prompt: Option<String>,
+    /// How many calls to the provider it took, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    attempt_count: Option<u32>,
+    /// Its address in the gallery, with `save`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = "uri")]
+    url: Option<String>,
+    /// For `images/{id}`, with `save`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    id: Option<String>,
+    /// Its name in the gallery, with `save`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    name: Option<String>,
+}
+
+fn formats() -> Object {
+    let object = ObjectBuilder::new().schema_type(Type::String);
+    object.enum_values(Some(["png", "jpeg", "webp"])).build()
+}
+
+fn answer_text(
+    prompt: String,
     image: FinishedImage,
     url: Option<String>,
     finished: FinishedOperation,
     id: &RequestId,
-) -> PictureText {
+) -> Result<PictureText, ApiError> {
     let mut pictures = PictureJson::default();
     let (width, height) = image.dimensions;
-    let mut json = json!({
-        "success": true,
-        "prompt": prompt,
-        "image": image.bytes.map(|bytes| pictures.add(bytes)),
-        "format": image.format.name(),
-        "width": width,
-        "height": height,
-        "provider": finished.provider,
-        "model": finished.model,
-        "operationId": finished.operation,
-        "requestId": id.as_str(),
-        "warnings": finished.warnings,
-    });
-    let mut add = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            json[name] = value;
-        }
+    let answer = Answer {
+        success: true,
+        prompt,
+        image: image.bytes.map(|bytes| pictures.add(bytes)),
+        format: image.format.name(),
+        width,
+        height,
+        provider: finished.provider,
+        model: finished.model,
+        operation_id: finished.operation.into(),
+        request_id: id.as_str().to_owned(),
+        warnings: finished.warnings,
+        seed: image.seed,
+        usage: finished.usage,
+        revised_prompt: image.revised_prompt,
+        attempt_count: finished.attempts,
+        url,
+        id: image.stored.as_ref().map(StoredImage::id),
+        name: image.stored.map(|stored| stored.name),
     };
-    add("seed", image.seed.map(Value::from));
-    add("usage", finished.usage);
-    add("revisedPrompt", image.revised_prompt.map(Value::from));
-    add("attemptCount", finished.attempts.map(Value::from));
-    add("url", url.map(Value::from));
-    if let Some(stored) = image.stored {
-        add("id", Some(stored.id().into()));
-        add("name", Some(stored.name.into()));
-    }
-    pictures.into_text(&json)
+    let json = serde_json::to_value(answer).map_err(|_| ApiError::internal())?;
+    Ok(pictures.into_text(&json))
 }

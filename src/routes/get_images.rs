@@ -1,6 +1,10 @@
 //! `GET /api/getImages`: the gallery, newest first, each image with a signed address.
 
-use super::{base_url::public_base_url, image_json::ImageJson};
+use super::{
+    base_url::public_base_url,
+    entity_tag::{entity_tag, is_known},
+    image_json::ImageJson,
+};
 use crate::{
     app::App,
     error::ApiError,
@@ -13,25 +17,28 @@ use axum::{
     extract::State,
     http::{
         HeaderMap, StatusCode, Uri,
-        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG},
     },
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use serde_json::Value;
-use std::{
-    hash::{DefaultHasher, Hasher},
-    sync::Arc,
-};
+use std::sync::Arc;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 const LONG_LIST_BYTES: usize = 1024 * 1024;
 
-#[derive(Serialize)]
+/// The gallery, or a page of it.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+#[schema(as = ImageList)]
+pub struct Answer {
+    /// Newest first.
     image_urls: Vec<ImageJson>,
+    /// There while there may be more: the `cursor` of the next request.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
 
@@ -61,17 +68,15 @@ pub async fn handle(
         .list(&query, OffsetDateTime::now_utc(), &base_url);
     let page = page.await.map_err(|error| with_empty_list(error.into()))?;
     let body = serde_json::to_vec(&Answer::from(page)).map_err(|_| ApiError::internal())?;
+    // The same list has the same tag within a signature window, on every instance of one build
+    // that knows the same thumbnails to be there.
     let etag = entity_tag(&body);
-    let known = headers
-        .get(IF_NONE_MATCH)
-        .and_then(|tags| tags.to_str().ok());
-    let is_known = known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == etag));
     let fields = [
         (CONTENT_TYPE, "application/json"),
         (CACHE_CONTROL, "private, no-cache"),
         (ETAG, &etag),
     ];
-    Ok(match is_known {
+    Ok(match is_known(&headers, &etag) {
         true => (StatusCode::NOT_MODIFIED, fields).into_response(),
         false => (fields, body_of(body, turn)).into_response(),
     })
@@ -83,14 +88,6 @@ fn body_of(list: Vec<u8>, turn: Option<Turn>) -> Body {
         Some(turn) if list.len() > LONG_LIST_BYTES => Body::new(PictureText::holding(list, turn)),
         _ => Body::from(list),
     }
-}
-
-/// The same list has the same tag within a signature window, on every instance of one build that
-/// knows the same thumbnails to be there.
-fn entity_tag(body: &[u8]) -> String {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(body);
-    format!("W/\"{:016x}\"", hasher.finish())
 }
 
 async fn parse_query(gallery: &Gallery, query: &str) -> Result<ListImagesQuery, ApiError> {

@@ -20,32 +20,53 @@ use serde_json::Value;
 use std::sync::Arc;
 use time::OffsetDateTime;
 use tracing::Instrument;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+/// All that is known of an image.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+#[schema(as = ImageDetails)]
+pub struct Answer {
     #[serde(flatten)]
     image: ImageJson,
-    /// Only where it is.
+    /// There, and true, where a part of the prompt is lost.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     prompt_truncated: bool,
+    /// What the provider made of the prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     revised_prompt: Option<String>,
+    /// Who made the image.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     provider: Option<String>,
+    /// The quality that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     quality: Option<String>,
+    /// What makes the image again, where the provider can do that.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     seed: Option<u64>,
+    /// The provider's counts for the call.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Value)]
     usage: Option<Value>,
+    /// How many images those counts are for, where it is more than one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     usage_images: Option<u64>,
+    /// A mark that the images of one request share.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     operation: Option<String>,
+    /// The request that made it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     request_id: Option<String>,
+    /// The provider's id of the call.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     upstream_request_id: Option<String>,
 }
 

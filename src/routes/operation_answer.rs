@@ -1,10 +1,13 @@
 //! An operation as its caller sees it: where it can be asked about, and what it has come to.
 
-use super::image_answer::ImageAnswer;
+use super::{
+    image_answer::{ImageAnswer, Images},
+    problem::Problem,
+};
 use crate::{
     app::App,
     error::{ApiError, OPERATION_LOCATION},
-    operations::{ASK_AGAIN_AFTER, Operation, OperationStatus},
+    operations::{ASK_AGAIN_AFTER, Operation, OperationId, OperationStatus},
     picture_json::PictureJson,
 };
 use axum::{
@@ -14,7 +17,42 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{Object, ObjectBuilder, Type},
+};
+
+/// An operation as it stands.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Operation)]
+pub struct Answer {
+    /// The only key to it: whoever has it may see the result and cancel.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{44}$")]
+    id: OperationId,
+    /// `notRunning` and `running` go on; the others are its end.
+    #[schema(schema_with = statuses)]
+    status: &'static str,
+    /// When it was accepted, in seconds since 1970.
+    created: i64,
+    /// Until when it is kept, in seconds since 1970.
+    expires: i64,
+    /// Of one that succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Images)]
+    result: Option<Value>,
+    /// Of one that failed or was canceled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Problem)]
+    error: Option<Value>,
+}
+
+fn statuses() -> Object {
+    let object = ObjectBuilder::new().schema_type(Type::String);
+    let names = ["notRunning", "running", "succeeded", "failed", "canceled"];
+    object.enum_values(Some(names)).build()
+}
 
 /// The absolute address of an operation.
 #[must_use]
@@ -42,12 +80,14 @@ pub async fn operation_answer(
 ) -> Result<Response, ApiError> {
     let created = operation.id.created_at().unix_timestamp();
     let kept_for = i64::try_from(app.operations.kept_for().as_secs()).unwrap_or(i64::MAX);
-    let mut json = json!({
-        "id": operation.id,
-        "status": operation.status.name(),
-        "created": created,
-        "expires": created.saturating_add(kept_for),
-    });
+    let mut answer = Answer {
+        id: operation.id.clone(),
+        status: operation.status.name(),
+        created,
+        expires: created.saturating_add(kept_for),
+        result: None,
+        error: None,
+    };
     let is_final = operation.status.is_final();
     let id = operation.id.clone();
     match operation.status {
@@ -59,24 +99,26 @@ pub async fn operation_answer(
                 let warning = "what was not to be stored went to its caller alone";
                 result.warnings.push(warning.to_owned());
             }
-            let answer = ImageAnswer {
+            let images = ImageAnswer {
                 output_key: operation.output_key,
                 request_id: operation.request_id,
                 public_base_url: public_base_url.to_owned(),
             };
-            json["result"] = answer
+            let result = images
                 .json(app, result, &mut PictureJson::default())
                 .await?;
+            answer.result = Some(result);
         }
         OperationStatus::Failed { error, .. } | OperationStatus::Canceled { error, .. } => {
-            json["error"] = error;
+            answer.error = Some(error);
         }
     }
+    let body = serde_json::to_vec(&answer).map_err(|_| ApiError::internal())?;
     let headers = [
         (CONTENT_TYPE, "application/json"),
         (CACHE_CONTROL, "no-store"),
     ];
-    let mut response = (status, headers, json.to_string()).into_response();
+    let mut response = (status, headers, body).into_response();
     set_operation_location(response.headers_mut(), id.as_str(), public_base_url);
     if !is_final {
         let seconds = ASK_AGAIN_AFTER.as_secs();

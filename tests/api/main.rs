@@ -5,6 +5,8 @@
 
 #[path = "../support/azurite.rs"]
 mod azurite;
+#[path = "../support/description.rs"]
+mod description;
 #[path = "../support/entra.rs"]
 mod entra;
 #[path = "../support/events.rs"]
@@ -42,6 +44,7 @@ mod least_privilege;
 mod limits;
 mod migrate;
 mod one_process;
+mod openapi;
 mod operations;
 mod option_rules;
 mod paid_work;

@@ -21,7 +21,12 @@ use tokio::{
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub fn program(settings: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_visionary"));
+    program_at(Path::new(env!("CARGO_BIN_EXE_visionary")), settings)
+}
+
+/// The same by another build.
+pub fn program_at(binary: &Path, settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(binary);
     command
         .env_clear()
         .envs(settings.iter().copied())
@@ -69,6 +74,11 @@ impl Running {
             ("OPENAI_BASE_URL", base_url.as_str()),
         ];
         Self::start(program(&settings)).await
+    }
+
+    /// Takes what it prints, so that it never waits for that, and returns when it has ended.
+    pub async fn drain(&mut self) {
+        while let Ok(Some(_)) = self.lines.next_line().await {}
     }
 
     /// Waits until it prints a line with `word` in it.

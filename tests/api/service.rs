@@ -2,7 +2,9 @@
 //! tests.
 
 use crate::{
-    azurite, entra,
+    azurite,
+    description::Seen,
+    entra,
     faulty_account::FaultyAccount,
     upstream::{Upstream, picture},
 };
@@ -251,12 +253,24 @@ pub struct Answer {
 
 impl Answer {
     pub async fn of(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
-        Self {
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let response = client.execute(request).await.unwrap();
+        let answer = Self {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body: response.bytes().await.unwrap().to_vec(),
-        }
+        };
+        let seen = Seen {
+            method: method.as_str(),
+            path: url.path(),
+            status: answer.status,
+            headers: &answer.headers,
+            body: &answer.body,
+        };
+        seen.check();
+        answer
     }
 
     pub fn text(&self) -> String {

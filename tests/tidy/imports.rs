@@ -157,11 +157,13 @@ fn routes_do_not_know_one_another() {
         "admin",
         "base_url",
         "caller",
+        "entity_tag",
         "image_answer",
         "image_json",
         "json_body",
         "limited",
         "operation_answer",
+        "problem",
         "request_id",
         "request_key",
     ];
@@ -169,6 +171,9 @@ fn routes_do_not_know_one_another() {
         let Some(route) = name.strip_prefix("src/routes/") else {
             continue;
         };
+        if route.starts_with("openapi/") {
+            continue; // the description knows the types of all answers
+        }
         let code = text.split("#[cfg(test)]").next().unwrap();
         // A route's own rooms say `super` to the route.
         let start = match route.contains('/') {
@@ -196,6 +201,7 @@ fn outside_crates_stay_in_their_rooms() {
         ),
         (&["tower_http::"], &["src/router"]),
         (&["hyper::", "hyper_util::"], &["src/serve"]),
+        (&["utoipa::"], &["src/routes"]),
         (
             &["azure_core::", "azure_storage::", "azure_storage_blobs::"],
             &["src/storage/azure"],

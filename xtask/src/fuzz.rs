@@ -1,10 +1,13 @@
 //! `cargo xtask fuzz`: the fuzz target with libFuzzer, on the stable compiler and without
-//! cargo-fuzz. It needs a C++ compiler, which nothing else here does.
+//! cargo-fuzz. It needs a C++ compiler, which nothing else here does. `fuzz http` is the test
+//! that makes up requests, for longer and with other requests each time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::package;
+use crate::python;
 use crate::step::{self, Failure};
 use crate::workspace::{self, cargo};
 
@@ -12,6 +15,13 @@ const TARGET: &str = "images_answer";
 
 /// How long it looks for new inputs when nobody says otherwise.
 const DEFAULT_SECONDS: u32 = 60;
+
+/// The same for requests, which are slower.
+const DEFAULT_HTTP_SECONDS: u32 = 300;
+
+/// What is fuzzed over HTTP, named as the first argument, and the test that does it.
+const HTTP: &str = "http";
+const HTTP_TEST: &str = "the_service_keeps_to_its_description_whatever_it_is_asked";
 
 /// What cargo-fuzz passes, less the sanitizers, which only the nightly compiler has: counters for
 /// each branch, their addresses, and the operands of comparisons.
@@ -28,7 +38,13 @@ const LIMITS: [&str; 3] = ["-max_len=65536", "-timeout=10", "-rss_limit_mb=512"]
 /// Replays the committed inputs and those found earlier, then looks for new ones; `arguments` may
 /// hold the number of seconds. What it finds stays below `target/fuzz`.
 pub fn run(arguments: &[String]) -> Result<(), Failure> {
-    let seconds = parse_seconds(arguments)?;
+    if let Some((HTTP, rest)) = arguments
+        .split_first()
+        .map(|(name, rest)| (name.as_str(), rest))
+    {
+        return run_http(parse_seconds(rest, DEFAULT_HTTP_SECONDS)?);
+    }
+    let seconds = parse_seconds(arguments, DEFAULT_SECONDS)?;
     let folder = workspace::target_directory()?.join("fuzz");
     let binary = build(&folder)?;
     let found = folder.join("corpus").join(TARGET);
@@ -47,9 +63,20 @@ pub fn run(arguments: &[String]) -> Result<(), Failure> {
     step::run(&format!("fuzz {TARGET} for {seconds} s"), &mut fuzz)
 }
 
-fn parse_seconds(arguments: &[String]) -> Result<u32, Failure> {
+fn run_http(seconds: u32) -> Result<(), Failure> {
+    let python = python::Environment::prepare()?;
+    let package = package::run()?;
+    let mut test = cargo(&["test", "--locked", "--test", "api", HTTP_TEST]);
+    test.args(["--", "--nocapture"])
+        .env("VISIONARY_TEST_PACKAGE", package)
+        .env("VISIONARY_TEST_PYTHON", python::describe(&python))
+        .env("VISIONARY_FUZZ_SECONDS", seconds.to_string());
+    step::run_untimed(&format!("fuzz {HTTP} for {seconds} s"), &mut test)
+}
+
+fn parse_seconds(arguments: &[String], default: u32) -> Result<u32, Failure> {
     let seconds = match arguments {
-        [] => Some(DEFAULT_SECONDS),
+        [] => Some(default),
         [seconds] => seconds.parse().ok().filter(|seconds| *seconds > 0),
         _ => None,
     };

@@ -27,6 +27,7 @@ usage: cargo xtask <command>
   bench [<args>]     run the benchmark of the service against the release binary (<args> go to it)
   bench gallery      run the benchmark of the gallery's list; fails when a promise is missed
   fuzz [<seconds>]   feed the reader of images answers with made-up ones (60 seconds; needs a C++ compiler)
+  fuzz http [<seconds>]   send the service made-up requests by its own description (300 seconds)
 ";
 
 fn main() -> ExitCode {

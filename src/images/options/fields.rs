@@ -27,6 +27,20 @@ pub(super) enum Writing {
 const MOST_WARNINGS: usize = 20;
 const LONGEST_NAME: usize = 64;
 
+/// JSON has one kind of number, and some libraries write 4 as `4.0`; in an address it is a typo.
+fn whole_number(number: &Number, writing: Writing) -> Option<u64> {
+    let of_float = || {
+        let float = number.as_f64().filter(|_| writing == Writing::Json)?;
+        let is_whole = float.fract() == 0.0 && (0.0..=EXACT).contains(&float);
+        // Within these bounds nothing is lost.
+        is_whole.then_some(float as u64)
+    };
+    number.as_u64().or_else(of_float)
+}
+
+/// The last float up to which each whole number is one.
+const EXACT: f64 = 9_007_199_254_740_991.0;
+
 pub(super) fn invalid(field: &str, problem: &str, allowed: &str) -> InvalidOption {
     InvalidOption {
         field: field.to_owned(),
@@ -138,7 +152,7 @@ impl Fields {
     ) -> Result<Option<u64>, InvalidOption> {
         match self.take_unquoted(name) {
             None => Ok(None),
-            Some(Value::Number(number)) => match number.as_u64() {
+            Some(Value::Number(number)) => match whole_number(&number, self.writing) {
                 Some(integer) if keeps_rule(integer) => Ok(Some(integer)),
                 _ => Err(invalid(name, &format!("is {number}"), rule)),
             },
