@@ -85,12 +85,15 @@ fn start_with(lines: Lines, directives: Option<&str>, default: LevelFilter) {
     if is_misspelt {
         tracing::warn!("RUST_LOG cannot be read; the usual level is taken");
     }
-    // The usual report has several lines on standard error, and the host makes an error of each.
-    // Its message may quote a text that broke the program, so only the place is logged.
-    std::panic::set_hook(Box::new(|panic| {
-        let location = panic.location().map(ToString::to_string);
-        tracing::error!(location, "a part of the program broke");
-    }));
+    std::panic::set_hook(Box::new(log_panic));
+}
+
+/// The usual report has several lines on standard error, and the host makes an error of each.
+/// Its message may quote a text that broke the program, so only the place is logged, with the
+/// request around it.
+pub(crate) fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    tracing::error!(location, "a part of the program broke");
 }
 
 fn is_allowed(metadata: &Metadata<'_>) -> bool {

@@ -9,8 +9,11 @@ use serde_json::Value;
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use visionary::{
-    app::Service as Served,
+    app::{App, Service as Served},
     config::{Config, Environment, Mode, ProviderConfig, ServiceConfig, StorageConfig},
+    error,
+    images::ImageGenerator,
+    operations::Operations,
     serve::{self, ConnectionLimits},
 };
 
@@ -64,6 +67,25 @@ impl Service {
         change(&mut config);
         let served = Served::prepare(Ok(config), Mode::Standalone).unwrap();
         Self::serve(served, folder, limits).await
+    }
+
+    /// Over a folder, with a generator of the test's own.
+    pub async fn painted_by(painter: impl ImageGenerator + 'static) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_str().unwrap();
+        let environment = Environment::from_pairs([("STORAGE_DIR", root)]);
+        let config = Config::read(&environment).unwrap().service.unwrap();
+        let settings = config.operations;
+        let mut app = App::new(config).unwrap();
+        app.operations = Arc::new(Operations::new(
+            Arc::new(painter),
+            app.gallery.clone(),
+            app.files.clone().unwrap(),
+            settings,
+            error::describe,
+        ));
+        let served = Served::Ready(Arc::new(app));
+        Self::serve(served, folder, ConnectionLimits::default()).await
     }
 
     /// One whose settings are wrong, as under the Functions host.
