@@ -12,12 +12,10 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// These crates write credentials at debug level: `azure_core` up to 0.21 logs the authorization
-/// header (RUSTSEC-2026-0275). Whatever is asked for, they stay above it.
-const FLOORED: [&str; 3] = ["azure_core", "azure_storage", "azure_identity"];
-
-/// The HTTP crates' own chatter holds whole URLs, and those may be signed.
-const QUIET: [&str; 4] = ["reqwest", "hyper", "hyper_util", "rustls"];
+/// Other crates' own chatter holds credentials and whole URLs, which may be signed: `azure_core`
+/// up to 0.21 logs the authorization header at debug level (RUSTSEC-2026-0275), `reqwest` and
+/// `hyper` log addresses. Whatever is asked for, only this crate goes below [`Level::INFO`].
+const OURS: &str = env!("CARGO_CRATE_NAME");
 
 type Lines = Box<dyn Layer<Registry> + Send + Sync>;
 
@@ -96,10 +94,48 @@ pub(crate) fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
     tracing::error!(location, "a part of the program broke");
 }
 
-fn is_allowed(metadata: &Metadata<'_>) -> bool {
-    let belongs_to = |names: &[&str]| names.iter().any(|name| metadata.target().starts_with(name));
-    if belongs_to(&FLOORED) || belongs_to(&QUIET) {
-        return *metadata.level() <= Level::INFO;
+/// Whether the log may have an event, whatever it was asked for.
+#[must_use]
+pub fn is_allowed(metadata: &Metadata<'_>) -> bool {
+    let crate_name = metadata.target().split("::").next();
+    crate_name == Some(OURS) || *metadata.level() <= Level::INFO
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use tracing_subscriber::layer::Context;
+
+    struct Targets(Arc<Mutex<Vec<String>>>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Targets {
+        fn on_event(&self, event: &tracing::Event<'_>, _context: Context<'_, S>) {
+            let metadata = event.metadata();
+            let seen = format!("{} {}", metadata.level(), metadata.target());
+            self.0.lock().unwrap().push(seen);
+        }
     }
-    true
+
+    #[test]
+    fn only_we_go_below_info() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let lines = Targets(seen.clone()).with_filter(filter_fn(is_allowed));
+        let subscriber = tracing_subscriber::registry().with(lines);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::debug!(target: "azure_core::policies", "authorization");
+            tracing::trace!(target: "reqwest::connect", "address");
+            tracing::debug!(target: "typespec_client_core::http", "address");
+            tracing::debug!(target: "visionary_of_others", "address");
+            tracing::info!(target: "hyper::proto", "kept");
+            tracing::trace!(target: "visionary::openai", "kept");
+            tracing::trace!("kept");
+        });
+        let expected = [
+            "INFO hyper::proto",
+            "TRACE visionary::openai",
+            "TRACE visionary::telemetry::tests",
+        ];
+        assert_eq!(*seen.lock().unwrap(), expected);
+    }
 }

@@ -11,6 +11,8 @@ mod events;
 mod faulty_account;
 #[path = "../support/frontend.rs"]
 mod frontend;
+#[path = "../support/secrets.rs"]
+mod secrets;
 #[path = "../support/upstream.rs"]
 mod upstream;
 
@@ -44,6 +46,7 @@ mod partial_images;
 mod paths;
 mod process;
 mod retries;
+mod secrets_search;
 mod service;
 mod thumbnails;
 mod upstream_faults;

@@ -2,7 +2,7 @@
 //! tests.
 
 use crate::{
-    azurite,
+    azurite, secrets,
     upstream::{Upstream, picture},
 };
 use serde_json::Value;
@@ -102,7 +102,7 @@ impl Service {
         let base_url = upstream.base_url();
         let openai = [
             ("OPENAI_BASE_URL", base_url.as_str()),
-            ("OPENAI_API_KEY", "sk-test-key"),
+            ("OPENAI_API_KEY", "sk-5ecret-key"),
         ];
         Self::start(&[&openai[..], settings].concat()).await
     }
@@ -120,6 +120,7 @@ impl Service {
     }
 
     async fn serve(served: Served, folder: tempfile::TempDir, limits: ConnectionLimits) -> Self {
+        secrets::watch_the_log();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -230,11 +231,13 @@ pub struct Answer {
 impl Answer {
     pub async fn of(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
-        Self {
+        let answer = Self {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body: response.bytes().await.unwrap().to_vec(),
-        }
+        };
+        secrets::search_answer(&answer.headers, &answer.body);
+        answer
     }
 
     pub fn text(&self) -> String {
