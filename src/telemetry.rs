@@ -12,16 +12,14 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// These crates write credentials at debug level: `azure_core` up to 0.21 logs the authorization
-/// header (RUSTSEC-2026-0275). Whatever is asked for, they stay above it.
-const FLOORED: [&str; 2] = ["azure_core", "azure_storage"];
+/// Other crates' own chatter holds credentials and whole URLs, which may be signed: `azure_core`
+/// up to 0.21 logs the authorization header at debug level (RUSTSEC-2026-0275), `reqwest` and
+/// `hyper` log addresses. Whatever is asked for, only this crate goes below [`Level::INFO`].
+const OURS: &str = env!("CARGO_CRATE_NAME");
 
 /// These tell at info of each credential that is made and of each request that failed, with
 /// addresses; what of it matters is told by who asked for a token.
 const SILENCED: [&str; 2] = ["azure_identity", "typespec"];
-
-/// The HTTP crates' own chatter holds whole URLs, and those may be signed.
-const QUIET: [&str; 4] = ["reqwest", "hyper", "hyper_util", "rustls"];
 
 type Lines = Box<dyn Layer<Registry> + Send + Sync>;
 
@@ -89,21 +87,65 @@ fn start_with(lines: Lines, directives: Option<&str>, default: LevelFilter) {
     if is_misspelt {
         tracing::warn!("RUST_LOG cannot be read; the usual level is taken");
     }
-    // The usual report has several lines on standard error, and the host makes an error of each.
-    // Its message may quote a text that broke the program, so only the place is logged.
-    std::panic::set_hook(Box::new(|panic| {
-        let location = panic.location().map(ToString::to_string);
-        tracing::error!(location, "a part of the program broke");
-    }));
+    std::panic::set_hook(Box::new(log_panic));
 }
 
-fn is_allowed(metadata: &Metadata<'_>) -> bool {
+/// The usual report has several lines on standard error, and the host makes an error of each.
+/// Its message may quote a text that broke the program, so only the place is logged, with the
+/// request around it.
+pub(crate) fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    tracing::error!(location, "a part of the program broke");
+}
+
+/// Whether the log may have an event, whatever it was asked for.
+#[must_use]
+pub fn is_allowed(metadata: &Metadata<'_>) -> bool {
+    let crate_name = metadata.target().split("::").next();
     let belongs_to = |names: &[&str]| names.iter().any(|name| metadata.target().starts_with(name));
-    if belongs_to(&SILENCED) {
-        return *metadata.level() <= Level::WARN;
+    let floor = match belongs_to(&SILENCED) {
+        true => Level::WARN,
+        false => Level::INFO,
+    };
+    crate_name == Some(OURS) || *metadata.level() <= floor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use tracing_subscriber::layer::Context;
+
+    struct Targets(Arc<Mutex<Vec<String>>>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Targets {
+        fn on_event(&self, event: &tracing::Event<'_>, _context: Context<'_, S>) {
+            let metadata = event.metadata();
+            let seen = format!("{} {}", metadata.level(), metadata.target());
+            self.0.lock().unwrap().push(seen);
+        }
     }
-    if belongs_to(&FLOORED) || belongs_to(&QUIET) {
-        return *metadata.level() <= Level::INFO;
+
+    #[test]
+    fn only_we_go_below_info() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let lines = Targets(seen.clone()).with_filter(filter_fn(is_allowed));
+        let subscriber = tracing_subscriber::registry().with(lines);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::debug!(target: "azure_core::policies", "authorization");
+            tracing::trace!(target: "reqwest::connect", "address");
+            tracing::info!(target: "typespec_client_core::http", "address");
+            tracing::info!(target: "azure_identity::credential", "made");
+            tracing::debug!(target: "visionary_of_others", "address");
+            tracing::info!(target: "hyper::proto", "kept");
+            tracing::trace!(target: "visionary::openai", "kept");
+            tracing::trace!("kept");
+        });
+        let expected = [
+            "INFO hyper::proto",
+            "TRACE visionary::openai",
+            "TRACE visionary::telemetry::tests",
+        ];
+        assert_eq!(*seen.lock().unwrap(), expected);
     }
-    true
 }

@@ -12,6 +12,8 @@
 mod azurite;
 #[path = "support/events.rs"]
 mod events;
+#[path = "support/secrets.rs"]
+mod secrets;
 #[path = "support/upstream.rs"]
 mod upstream;
 

@@ -66,42 +66,4 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::{Router, middleware::from_fn, routing::get};
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::{TcpListener, TcpStream},
-    };
-
-    #[tokio::test]
-    async fn a_panic_is_a_500_for_its_request_alone() {
-        async fn broken() -> &'static str {
-            panic!("a fault of ours")
-        }
-        let routes = Router::new()
-            .route("/broken", get(broken))
-            .route("/sound", get(|| async { "sound" }));
-        let router = routes.layer(from_fn(observe));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(std::future::IntoFuture::into_future(axum::serve(
-            listener, router,
-        )));
-        for (path, status, word) in [
-            ("/broken", "HTTP/1.0 500", "internal_error"),
-            ("/sound", "HTTP/1.0 200", "sound"),
-        ] {
-            let mut connection = TcpStream::connect(address).await.unwrap();
-            let request = format!("GET {path} HTTP/1.0\r\n\r\n");
-            connection.write_all(request.as_bytes()).await.unwrap();
-            let mut answer = String::new();
-            connection.read_to_string(&mut answer).await.unwrap();
-            assert!(
-                answer.starts_with(status) && answer.contains(word),
-                "{answer}"
-            );
-            assert!(!answer.contains("a fault of ours"));
-        }
-    }
-}
+mod tests;

@@ -36,7 +36,7 @@ async fn a_host_that_is_not_the_upstreams_is_not_even_connected_to() {
         format!("http://{host}/blob/x.png"),
         format!("https://{host}/blob/x.png"),
         format!("http://{own}@{host}/blob/x.png"),
-        format!("http://sk-test-key@{own}/blob/x.png"),
+        format!("http://sk-5ecret-key@{own}/blob/x.png"),
         format!("http://localhost:{port}/blob/x.png"),
         format!("http://2130706433:{port}/blob/x.png"),
         format!("http://0x7f.1:{port}/blob/x.png"),
@@ -97,12 +97,12 @@ async fn no_credentials_go_along() {
     let (base_url, origin) = (upstream.base_url(), upstream.origin());
     let openai = [
         ("OPENAI_BASE_URL", base_url.as_str()),
-        ("OPENAI_API_KEY", "sk-test-key"),
+        ("OPENAI_API_KEY", "sk-5ecret-key"),
         ("OPEN_AI_ORGANIZATION", "org-test"),
     ];
     let azure = [
         ("AZURE_OPENAI_ENDPOINT", origin.as_str()),
-        ("AZURE_OPENAI_API_KEY", "azure-test-key"),
+        ("AZURE_OPENAI_API_KEY", "azure-5ecret-test"),
         ("AZURE_OPENAI_DEPLOYMENT_NAME", "pics"),
     ];
     for settings in [openai, azure] {

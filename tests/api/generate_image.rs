@@ -92,7 +92,7 @@ async fn the_upstream_is_asked_in_its_own_words() {
     );
     assert_eq!(
         requests[0].header("authorization"),
-        Some("Bearer sk-test-key")
+        Some("Bearer sk-5ecret-key")
     );
     assert_eq!(requests[0].header("openai-organization"), Some("org-1"));
     assert_eq!(requests[0].header("api-key"), None);
@@ -154,7 +154,7 @@ async fn azure_is_asked_by_deployment_without_a_model_or_by_the_v1_path_with_one
         let endpoint = format!("{}/", upstream.origin());
         let service = Service::start(&[
             ("AZURE_OPENAI_ENDPOINT", &endpoint),
-            ("AZURE_OPENAI_API_KEY", "azure-key"),
+            ("AZURE_OPENAI_API_KEY", "azure-5ecret"),
             ("AZURE_OPENAI_DEPLOYMENT_NAME", "pics"),
             ("OPENAI_API_VERSION", version),
         ])
@@ -168,7 +168,7 @@ async fn azure_is_asked_by_deployment_without_a_model_or_by_the_v1_path_with_one
             None => request.path().to_owned(),
         };
         assert_eq!(asked, path);
-        assert_eq!(request.header("api-key"), Some("azure-key"));
+        assert_eq!(request.header("api-key"), Some("azure-5ecret"));
         assert_eq!(request.header("authorization"), None);
         assert_eq!(request.json().get("model").and_then(Value::as_str), model);
     }

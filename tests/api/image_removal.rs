@@ -10,7 +10,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use visionary::config::Mode;
 
-const KEY: &str = "correct horse battery";
+const KEY: &str = "correct 5ecret battery";
 
 async fn delete(service: &Service, id: &str, headers: &[(&str, &str)]) -> Answer {
     let mut ask = client().delete(format!("{}/api/images/{id}", service.base()));
@@ -59,9 +59,9 @@ async fn only_who_shows_the_key_removes() {
         &[][..],
         &[("x-api-key", "")],
         &[("x-api-key", "correct horse batter")],
-        &[("x-api-key", "correct horse battery ever")],
+        &[("x-api-key", "correct 5ecret battery ever")],
         &[("authorization", KEY)],
-        &[("authorization", "Basic correct horse battery")],
+        &[("authorization", "Basic correct 5ecret battery")],
         &[("authorization", "Bearer wrong")],
         &[("x-functions-key", KEY)],
     ] {

@@ -15,6 +15,8 @@ mod events;
 mod faulty_account;
 #[path = "../support/frontend.rs"]
 mod frontend;
+#[path = "../support/secrets.rs"]
+mod secrets;
 #[path = "../support/upstream.rs"]
 mod upstream;
 
@@ -22,6 +24,7 @@ mod access;
 mod account_faults;
 mod bounded_memory;
 mod broken_answers;
+mod browser;
 mod cursors;
 mod downloads;
 mod event_stream;
@@ -48,10 +51,12 @@ mod openapi;
 mod operations;
 mod option_rules;
 mod paid_work;
+mod panics;
 mod partial_images;
 mod paths;
 mod process;
 mod retries;
+mod secrets_search;
 mod service;
 mod thumbnails;
 mod upstream_faults;

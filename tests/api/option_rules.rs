@@ -10,7 +10,7 @@ const GENERATIONS: &str = "/images/generations";
 async fn azure(upstream: &Upstream) -> Service {
     Service::start(&[
         ("AZURE_OPENAI_ENDPOINT", &upstream.origin()),
-        ("AZURE_OPENAI_API_KEY", "azure-key"),
+        ("AZURE_OPENAI_API_KEY", "azure-5ecret"),
         ("AZURE_OPENAI_DEPLOYMENT_NAME", "pics"),
     ])
     .await

@@ -5,6 +5,7 @@ mod log;
 use crate::{
     faulty_account::{Fault, FaultyAccount, Step},
     generate_image::base64_decode,
+    secrets,
     service::{Answer, client},
     upstream::{self, Gate, Upstream, picture},
 };
@@ -27,8 +28,12 @@ pub fn program(settings: &[(&str, &str)]) -> Command {
 /// The same by another build.
 pub fn program_at(binary: &Path, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(binary);
+    // A service says all that it can be asked to say, so that it is searched for secrets.
+    let serves = settings.iter().any(|(name, _)| *name == "PORT");
+    let log = serves.then_some(("RUST_LOG", "trace"));
     command
         .env_clear()
+        .envs(log)
         .envs(settings.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -86,7 +91,9 @@ impl Running {
         while !self.printed.iter().any(|line| line.contains(word)) {
             let line = tokio::time::timeout(PATIENCE, self.lines.next_line());
             let line = line.await.unwrap().unwrap();
-            self.printed.push(line.expect("it ended without that word"));
+            let line = line.expect("it ended without that word");
+            secrets::search_lines(&line);
+            self.printed.push(line);
         }
     }
 
@@ -113,7 +120,9 @@ impl Running {
         let Output { status, stderr, .. } = tokio::time::timeout(PATIENCE, rest).await.unwrap();
         self.printed
             .push(String::from_utf8_lossy(&stderr).into_owned());
-        (status.code(), self.printed.join("\n"))
+        let printed = self.printed.join("\n");
+        secrets::search_lines(&printed);
+        (status.code(), printed)
     }
 }
 
@@ -175,6 +184,7 @@ async fn wrong_settings_end_the_start_with_all_their_names() {
         let output = program(settings).output().await.unwrap();
         assert_eq!(output.status.code(), Some(2), "{settings:?}");
         let stderr = String::from_utf8_lossy(&output.stderr);
+        secrets::search_lines(&stderr);
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         for name in names {
             assert!(stderr.contains(name), "{name} in {stderr}");

@@ -6,6 +6,7 @@ use crate::{
     description::Seen,
     entra,
     faulty_account::FaultyAccount,
+    secrets,
     upstream::{Upstream, picture},
 };
 use serde_json::Value;
@@ -14,6 +15,9 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use visionary::{
     app::{App, Service as Served},
     config::{Config, Environment, Mode, ProviderConfig, ServiceConfig, StorageConfig},
+    error,
+    images::ImageGenerator,
+    operations::Operations,
     serve::{self, ConnectionLimits},
 };
 
@@ -101,6 +105,26 @@ impl Service {
         config
     }
 
+    /// Over a folder, with a generator of the test's own.
+    pub async fn painted_by(painter: impl ImageGenerator + 'static) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_str().unwrap();
+        let environment = Environment::from_pairs([("STORAGE_DIR", root)]);
+        let config = Config::read(&environment).unwrap().service.unwrap();
+        let settings = config.operations;
+        let mut app = App::new(config).unwrap();
+        app.operations = Arc::new(Operations::new(
+            Arc::new(painter),
+            app.gallery.clone(),
+            app.files.clone().unwrap(),
+            app.limits.clone(),
+            settings,
+            error::describe,
+        ));
+        let served = Served::Ready(Arc::new(app));
+        Self::serve(served, folder, ConnectionLimits::default()).await
+    }
+
     /// One whose settings are wrong, as under the Functions host.
     pub async fn start_misconfigured() -> Self {
         let environment = Environment::from_pairs([("accountName", "acct")]);
@@ -115,7 +139,7 @@ impl Service {
         let base_url = upstream.base_url();
         let openai = [
             ("OPENAI_BASE_URL", base_url.as_str()),
-            ("OPENAI_API_KEY", "sk-test-key"),
+            ("OPENAI_API_KEY", "sk-5ecret-key"),
         ];
         Self::start(&[&openai[..], settings].concat()).await
     }
@@ -133,6 +157,7 @@ impl Service {
     }
 
     async fn serve(served: Served, folder: tempfile::TempDir, limits: ConnectionLimits) -> Self {
+        secrets::watch_the_log();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -270,6 +295,7 @@ impl Answer {
             body: &answer.body,
         };
         seen.check();
+        secrets::search_answer(&answer.headers, &answer.body);
         answer
     }
 

@@ -21,7 +21,7 @@ impl Once {
         let base_url = upstream.base_url();
         let settings = [
             ("OPENAI_BASE_URL", base_url.as_str()),
-            ("OPENAI_API_KEY", "sk-test-key"),
+            ("OPENAI_API_KEY", "sk-5ecret-key"),
         ];
         let service = Service::start(&settings).await;
         Self { upstream, service }
@@ -310,7 +310,7 @@ async fn a_failing_upstream_is_an_upstream_error() {
     let long = "x".repeat(1024 * 1024);
     for fault in [
         Answer::server_error(),
-        sentence(500, "Something about sk-test-key and a secret garden"),
+        sentence(500, "Something about sk-5ecret-key and a secret garden"),
         sentence(409, "conflict"),
         sentence(408, "timeout"),
         Answer::html(500),

@@ -1,6 +1,7 @@
 //! What becomes of the handler's output: one line, one log entry, with the level that the host
 //! gives it (`useStdErrorStreamForErrorsOnly` is on for custom handlers).
 
+use crate::secrets;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -51,7 +52,9 @@ impl Console {
     }
 
     pub fn lines(&self) -> Vec<Line> {
-        self.lines.lock().unwrap().clone()
+        let lines = self.lines.lock().unwrap().clone();
+        lines.iter().for_each(|line| secrets::search(&line.text));
+        lines
     }
 
     pub fn errors(&self) -> Vec<Line> {

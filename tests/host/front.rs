@@ -8,7 +8,7 @@ use super::load::{AuthLevel, Function, FunctionApp};
 pub const MAX_BODY_BYTES: usize = 104_857_600;
 
 /// Keys that the double accepts; a real app has its own.
-pub const FUNCTION_KEY: &str = "function-key-of-the-double";
+pub const FUNCTION_KEY: &str = "function-5ecret-of-the-double";
 pub const ADMIN_KEY: &str = "admin-key-of-the-double";
 
 /// The function that a request is for, or the status that the host answers with an empty body.

@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test binary uses its own part
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // how a test fails
 
+use crate::secrets;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use std::time::Duration;
@@ -129,9 +130,11 @@ fn parse(block: &str) -> Piece {
         [name, data] => {
             let name = name.strip_prefix("event: ").expect("a name");
             let data = data.strip_prefix("data: ").expect("data");
+            let data = serde_json::from_str(data).unwrap();
+            secrets::search_json(&data);
             Piece::Event(Event {
                 name: name.to_owned(),
-                data: serde_json::from_str(data).unwrap(),
+                data,
             })
         }
         _ => panic!("no comment and no event: {block:.200}"),

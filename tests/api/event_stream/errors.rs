@@ -219,7 +219,7 @@ async fn the_log_has_a_streams_error_once_with_the_requests_id_and_nothing_secre
     let running = Running::over(&upstream, folder.path()).await;
     let request = client()
         .post(format!(
-            "{}/api/generateImage?code=a-function-key",
+            "{}/api/generateImage?code=a-function-5ecret",
             running.base
         ))
         .header("accept", "text/event-stream")
@@ -243,7 +243,7 @@ async fn the_log_has_a_streams_error_once_with_the_requests_id_and_nothing_secre
     );
     for secret in [
         "private",
-        "a-function-key",
+        "a-function-5ecret",
         "a-key-of-mine",
         "abcd",
         &operation,

@@ -4,6 +4,7 @@ use crate::{
     azurite,
     faulty_account::{FaultyAccount, Step},
     process::{PATIENCE, program},
+    secrets,
     service::{Service, client},
 };
 use std::{
@@ -306,7 +307,11 @@ impl Run {
             .await
             .unwrap()
             .unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let text = |bytes| {
+            let text = String::from_utf8(bytes).unwrap();
+            secrets::search_lines(&text);
+            text
+        };
         Self {
             code: output.status.code(),
             out: text(output.stdout),
