@@ -137,12 +137,12 @@ mod tests {
             tracing::info!(target: "typespec_client_core::http", "address");
             tracing::info!(target: "azure_identity::credential", "made");
             tracing::debug!(target: "visionary_of_others", "address");
-            tracing::info!(target: "hyper::proto", "kept");
+            tracing::info!(target: "hyper", "kept");
             tracing::trace!(target: "visionary::openai", "kept");
             tracing::trace!("kept");
         });
         let expected = [
-            "INFO hyper::proto",
+            "INFO hyper",
             "TRACE visionary::openai",
             "TRACE visionary::telemetry::tests",
         ];
