@@ -15,6 +15,9 @@ const SECONDS: &str = "40";
 /// Always the same requests, so that a failure can be looked at again.
 const SEED: &str = "1";
 
+/// Removing is tried too.
+const API_KEY: &str = "a-key-of-32-characters-for-tests";
+
 /// Where the test command has installed the tools. Where it could not, the test fails and says why.
 fn tool(name: &str) -> Command {
     let folder = match std::env::var("VISIONARY_TEST_PYTHON") {
@@ -68,6 +71,7 @@ async fn the_service_keeps_to_its_description_whatever_it_is_asked() {
         ("PORT", "0"),
         ("STORAGE_DIR", folder.path().to_str().unwrap()),
         ("MAX_IMAGES", "2"),
+        ("API_KEY", API_KEY),
     ];
     let mut service = Running::start(program_at(&packaged(), &settings)).await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -76,6 +80,7 @@ async fn the_service_keeps_to_its_description_whatever_it_is_asked() {
         .arg(root.join("tests/python/schemathesis.toml"))
         .args(["--no-color", "run", "--max-time"])
         .arg(seconds.as_deref().unwrap_or(SECONDS))
+        .args(["--header", &format!("X-Api-Key:{API_KEY}")])
         .arg(format!("{}/api/openapi.json", service.base))
         .env("SCHEMATHESIS_HOOKS", root.join("tests/python/hooks.py"))
         // It leaves folders of its own where it runs.
