@@ -132,10 +132,10 @@ mod tests {
         let lines = Targets(seen.clone()).with_filter(filter_fn(is_allowed));
         let subscriber = tracing_subscriber::registry().with(lines);
         tracing::subscriber::with_default(subscriber, || {
-            tracing::debug!(target: "azure_core::policies", "authorization");
-            tracing::trace!(target: "reqwest::connect", "address");
-            tracing::info!(target: "typespec_client_core::http", "address");
-            tracing::info!(target: "azure_identity::credential", "made");
+            tracing::debug!(target: "azure_core", "authorization");
+            tracing::trace!(target: "reqwest", "address");
+            tracing::info!(target: "typespec_client_core", "address");
+            tracing::info!(target: "azure_identity", "made");
             tracing::debug!(target: "visionary_of_others", "address");
             tracing::info!(target: "hyper", "kept");
             tracing::trace!(target: "visionary::openai", "kept");
