@@ -193,7 +193,7 @@ fn query_fields() -> Vec<ParameterBuilder> {
     let prompt = text()
         .min_length(Some(1))
         .max_length(Some(32000))
-        .pattern(Some(r"\S"));
+        .pattern(Some(r"[^\s\x00-\x1f\x7f-\x9f]"));
     let side = || integer(64, 2048).multiple_of(Some(8));
     let number = ObjectBuilder::new()
         .schema_type(Type::Number)
