@@ -63,7 +63,7 @@ fn list() -> OperationBuilder {
         .link("image", of_newest("getImage"))
         .link("thumbnail", of_newest("getThumbnail"))
         .link("removal", of_newest("removeImage"));
-    let codes = ["invalid_request", "storage_error"];
+    let codes = ["invalid_request", "too_many_lists", "storage_error"];
     operation(
         ("listImages", TAG),
         "The images, newest first",
