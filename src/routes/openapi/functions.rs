@@ -32,7 +32,7 @@ fn limited(route: &'static str, method: HttpMethod, operation: OperationBuilder)
     for response in described.operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
             let mut add = |name: &str, description: &str| {
-                let header = text_header(description);
+                let header = RefOr::T(text_header(description));
                 response.headers.insert(name.to_owned(), header);
             };
             add(
