@@ -127,12 +127,12 @@ mod tests {
             tracing::trace!(target: "reqwest::connect", "address");
             tracing::debug!(target: "typespec_client_core::http", "address");
             tracing::debug!(target: "visionary_of_others", "address");
-            tracing::info!(target: "hyper::proto", "kept");
+            tracing::info!(target: "hyper", "kept");
             tracing::trace!(target: "visionary::openai", "kept");
             tracing::trace!("kept");
         });
         let expected = [
-            "INFO hyper::proto",
+            "INFO hyper",
             "TRACE visionary::openai",
             "TRACE visionary::telemetry::tests",
         ];
