@@ -51,7 +51,26 @@ pub(super) struct Budget {
     reserving: AsyncMutex<()>,
 }
 
-/// Images that were taken from a day.
+/// Images that were taken from a day for a request that has not begun. Dropped, they go back:
+/// whoever leaves takes none along, not even those that are reserved for it just then.
+pub(super) struct TakenBudget(Option<SpentBudget>);
+
+impl TakenBudget {
+    /// The request has begun.
+    pub fn spend(mut self) -> Option<SpentBudget> {
+        self.0.take()
+    }
+}
+
+impl Drop for TakenBudget {
+    fn drop(&mut self) {
+        if let Some(taken) = self.0.take() {
+            taken.give_back();
+        }
+    }
+}
+
+/// Images that were taken from a day, for good unless they are given back.
 pub(super) struct SpentBudget {
     budget: Arc<Budget>,
     day: Date,
@@ -88,18 +107,18 @@ impl Budget {
     ///
     /// # Errors
     /// [`ChargeError`]; then nothing is taken.
-    pub async fn take(self: Arc<Self>, images: u32) -> Result<SpentBudget, ChargeError> {
+    pub async fn take(self: Arc<Self>, images: u32) -> Result<TakenBudget, ChargeError> {
         if let Some(day) = self.take_held(images) {
-            return Ok(self.spent(day, images));
+            return Ok(self.taken(day, images));
         }
-        // Whoever leaves must not take along what is reserved just then.
+        // Comes to its end whoever leaves meanwhile: the lot is for all that wait.
         let reserving = tokio::spawn(async move {
             let _turn = self.reserving.lock().await;
             let day = match self.take_held(images) {
                 Some(day) => day, // by whoever reserved before
                 None => self.reserve(images).await?,
             };
-            Ok(self.spent(day, images))
+            Ok(self.taken(day, images))
         });
         let lost = |error| ChargeError::Unavailable(StorageError::failed("reserve", error));
         reserving.await.map_err(lost)?
@@ -142,12 +161,12 @@ impl Budget {
         self.ledger.remove_older_than(DAY * 2).await
     }
 
-    fn spent(self: &Arc<Self>, day: Date, images: u32) -> SpentBudget {
-        SpentBudget {
+    fn taken(self: &Arc<Self>, day: Date, images: u32) -> TakenBudget {
+        TakenBudget(Some(SpentBudget {
             budget: self.clone(),
             day,
             images,
-        }
+        }))
     }
 
     fn take_held(&self, images: u32) -> Option<Date> {

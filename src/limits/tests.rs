@@ -200,6 +200,18 @@ async fn a_charge_that_is_dropped_was_never_taken() {
 }
 
 #[tokio::test]
+async fn whoever_leaves_while_a_lot_is_reserved_takes_nothing_along() {
+    let (folder, watch) = (tempfile::tempdir().unwrap(), Watch::new());
+    let store = store(&folder);
+    let limits = limits(3, &store, &watch);
+    for _ in 0..3 {
+        let mut charging = Box::pin(limits.charge(SOMEBODY, 1));
+        assert!(futures_util::poll!(charging.as_mut()).is_pending());
+    }
+    assert_eq!(take_all(&limits).await, 3);
+}
+
+#[tokio::test]
 async fn a_count_that_cannot_be_read_lets_nothing_be_paid() {
     let (folder, watch) = (tempfile::tempdir().unwrap(), Watch::new());
     let store = store(&folder);
