@@ -1,10 +1,13 @@
 //! Limits over a folder, by a clock that stands still until it is told to go on.
 
+mod overtaken;
+
 use super::*;
 use crate::storage::{
     Container,
     directory::{DirectorySettings, DirectoryStore},
 };
+use overtaken::Overtaken;
 use std::sync::Mutex;
 use time::OffsetDateTime;
 
@@ -165,6 +168,26 @@ async fn what_is_given_back_can_be_spent_by_others() {
         tokio::task::yield_now().await;
     }
     assert_eq!(taken + take_all(&other).await, 5);
+}
+
+#[tokio::test]
+async fn what_was_written_though_the_store_says_that_another_did_is_not_written_twice() {
+    let (folder, watch) = (tempfile::tempdir().unwrap(), Watch::new());
+    let store = store(&folder);
+    let other = limits(100, &store, &watch); // lots of two
+    let overtaken = Arc::new(Overtaken::new(store.clone(), other.clone()));
+    let one = limits(100, &(overtaken.clone() as Arc<dyn BlobStore>), &watch);
+    let take_once = async |limits| drop(take(limits, 1).await.unwrap());
+    take_once(&one).await;
+    take_once(&other).await;
+    take_once(&one).await;
+    overtaken.arm();
+    take_once(&one).await; // a lot
+    assert_eq!(overtaken.taken(), 2);
+    overtaken.arm();
+    one.finish().await; // the rest of it goes back
+    assert_eq!(overtaken.taken(), 4);
+    assert_eq!(4 + overtaken.taken() + take_all(&other).await, 100);
 }
 
 #[tokio::test]
