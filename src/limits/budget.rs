@@ -186,13 +186,17 @@ impl Budget {
                 .await
                 .map_err(ChargeError::Unavailable)?;
             let left = self.images.saturating_sub(page.reserved);
-            if left < missing {
-                if self.lock().returning > 0 {
-                    continue; // what this process gives back is on its way
-                }
+            let is_there = left >= missing;
+            if !is_there && self.lock().returning > 0 {
+                continue; // what this process gives back is on its way
+            }
+            if !is_there && self.knows_day() {
                 return Err(self.refuse(day, left).into());
             }
-            let lot = missing.max(self.lot).min(left);
+            let lot = match is_there {
+                true => missing.max(self.lot).min(left),
+                false => 0, // a write tells the store's time: it may be another day
+            };
             match self.ledger.reserve(day, &page, lot).await {
                 Ok(()) => {}
                 Err(StorageError::Changed | StorageError::AlreadyExists) => continue,
@@ -237,13 +241,10 @@ impl Budget {
     /// Whether the store agrees on the day: what it wrote just now tells its time. Where it does
     /// not, the lot goes back, and from now on the store's day is the day.
     async fn is_today(&self, day: Date, lot: u32) -> Result<bool, ChargeError> {
-        let asked_at = self.clock.now().elapsed;
-        if self
-            .lock()
-            .knows_store_clock(asked_at, self.store_clock_for)
-        {
+        if self.knows_day() {
             return Ok(true);
         }
+        let asked_at = self.clock.now();
         let unavailable = ChargeError::Unavailable;
         let written_at = match self.ledger.last_written(day).await {
             Ok(written_at) => written_at,
@@ -260,6 +261,12 @@ impl Budget {
         tracing::warn!(%day, store = %written_at.date(), "this machine's date is not the store's, which counts");
         self.ledger.take_back(day, lot).await.map_err(unavailable)?;
         Ok(false)
+    }
+
+    /// Whether the store was asked lately what time it is.
+    fn knows_day(&self) -> bool {
+        let now = self.clock.now();
+        self.lock().knows_store_clock(now, self.store_clock_for)
     }
 
     /// Images that were not used. What is more than a lot goes back to all.

@@ -147,6 +147,53 @@ async fn a_wrong_date_of_this_machine_is_no_new_budget() {
 }
 
 #[tokio::test]
+async fn a_wrong_date_of_this_machine_is_no_spent_budget_either() {
+    let (folder, watch) = (tempfile::tempdir().unwrap(), Watch::new());
+    let store = store(&folder);
+    let wrong_day = watch.clock().now().utc.date();
+    let spent = folder.path().join(format!("state/budget/{wrong_day}"));
+    std::fs::create_dir_all(spent.parent().unwrap()).unwrap();
+    std::fs::write(spent, r#"{"reserved":2}"#).unwrap();
+    assert_eq!(take_all(&limits(2, &store, &watch)).await, 2);
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_asks_the_store_what_day_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, watch) = (store(&folder), Watch::new());
+    let slept = Arc::new(Mutex::new(Duration::ZERO));
+    let clock = {
+        let (awake, slept) = (watch.clock(), slept.clone());
+        Clock::by(move || {
+            let mut moment = awake.now();
+            moment.utc += *slept.lock().unwrap();
+            moment
+        })
+    };
+    let settings = LimitSettings {
+        images_per_day: Some(2),
+        clock,
+        ..LimitSettings::off()
+    };
+    let limits = Arc::new(Limits::new(&settings, store.clone()));
+    assert_eq!(take_all(&limits).await, 2);
+    let today = names(&store).await;
+    let count = folder.path().join("state").join(&today[0]);
+    let before = std::fs::read(&count).unwrap();
+    watch.go_on(Duration::from_secs(10));
+    assert_eq!(take_all(&limits).await, 0);
+    assert_eq!(
+        std::fs::read(&count).unwrap(),
+        before,
+        "it was asked already"
+    );
+    watch.go_on(Duration::from_secs(10));
+    *slept.lock().unwrap() = Duration::from_secs(12 * 3600);
+    assert_eq!(take_all(&limits).await, 0);
+    assert_ne!(std::fs::read(&count).unwrap(), before, "it was not asked");
+}
+
+#[tokio::test]
 async fn what_is_given_back_can_be_spent_by_others() {
     let (folder, watch) = (tempfile::tempdir().unwrap(), Watch::new());
     let store = store(&folder);
