@@ -31,6 +31,11 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "content_policy_violation",
         "the provider's content policy refused the prompt: change it; categories may say why",
     ),
+    row(
+        400,
+        "malformed_request",
+        "two servers could understand the request in two ways, so its connection is closed",
+    ),
     row(401, "unauthorized", "this needs a key"),
     row(
         403,
@@ -64,6 +69,11 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "the Functions host holds event streams back: ask with Prefer: respond-async",
     ),
     row(
+        408,
+        "request_timeout",
+        "the body came too slowly, and its connection is closed",
+    ),
+    row(
         409,
         "idempotency_key_in_use",
         "the first request with this key is still at work: come again after Retry-After, or ask for operationId",
@@ -89,6 +99,21 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         429,
         "too_many_generations",
         "too many images are being generated: come again after Retry-After",
+    ),
+    row(
+        429,
+        "too_many_lists",
+        "too many whole lists are being sent: come again after Retry-After, or ask for pages with limit",
+    ),
+    row(
+        429,
+        "rate_limited",
+        "a limit of this service is reached, of the caller or of the process: come again after Retry-After",
+    ),
+    row(
+        429,
+        "budget_exhausted",
+        "the service has made as many images as it may in a day: come again after Retry-After",
     ),
     row(
         429,

@@ -9,7 +9,7 @@ pub static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| visionary::routes::openapi::document(10, "http://localhost:7071"));
 
 /// Headers that callers act on: whoever sends one has to say so.
-const TOLD: [&str; 14] = [
+const TOLD: [&str; 16] = [
     "accept-ranges",
     "allow",
     "content-disposition",
@@ -19,6 +19,8 @@ const TOLD: [&str; 14] = [
     "location",
     "operation-location",
     "preference-applied",
+    "ratelimit",
+    "ratelimit-policy",
     "retry-after",
     "www-authenticate",
     "x-request-id",

@@ -9,13 +9,26 @@ use utoipa::ToSchema;
 #[allow(dead_code, reason = "a description")]
 pub struct GenerateImageBody {
     /// What to paint; not blank. Some models take fewer characters.
-    #[schema(min_length = 1, max_length = 32000, pattern = r"\S", required = false)]
+    #[schema(
+        min_length = 1,
+        max_length = 32000,
+        pattern = r"[^\s\x00-\x1f\x7f-\x9f]",
+        required = false
+    )]
     prompt: Option<String>,
     /// A synonym of `prompt`; two different values are refused.
-    #[schema(min_length = 1, max_length = 32000, pattern = r"\S")]
+    #[schema(
+        min_length = 1,
+        max_length = 32000,
+        pattern = r"[^\s\x00-\x1f\x7f-\x9f]"
+    )]
     instruction: Option<String>,
     /// A synonym of `prompt`; two different values are refused.
-    #[schema(min_length = 1, max_length = 32000, pattern = r"\S")]
+    #[schema(
+        min_length = 1,
+        max_length = 32000,
+        pattern = r"[^\s\x00-\x1f\x7f-\x9f]"
+    )]
     text: Option<String>,
     /// Model or, at Azure, deployment.
     #[schema(pattern = "^[A-Za-z0-9._:/+-]{1,128}$")]
@@ -100,7 +113,11 @@ pub struct GenerateImageBody {
 #[allow(dead_code, reason = "a description")]
 pub struct GenerateBody {
     /// What to paint; not blank.
-    #[schema(min_length = 1, max_length = 32000, pattern = r"\S")]
+    #[schema(
+        min_length = 1,
+        max_length = 32000,
+        pattern = r"[^\s\x00-\x1f\x7f-\x9f]"
+    )]
     prompt: String,
     /// What should not be in the picture.
     #[schema(max_length = 32000)]

@@ -4,8 +4,9 @@ mod gallery;
 mod generation;
 mod service;
 
+use super::parts::text_header;
 use utoipa::openapi::{
-    HttpMethod,
+    HttpMethod, RefOr,
     path::{Operation, OperationBuilder},
 };
 
@@ -23,6 +24,28 @@ fn described(route: &'static str, method: HttpMethod, operation: OperationBuilde
         method,
         operation: operation.build(),
     }
+}
+
+/// The same for one whose callers are told what limits leave them, whatever else they get.
+fn limited(route: &'static str, method: HttpMethod, operation: OperationBuilder) -> Described {
+    let mut described = described(route, method, operation);
+    for response in described.operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            let mut add = |name: &str, description: &str| {
+                let header = RefOr::T(text_header(description));
+                response.headers.insert(name.to_owned(), header);
+            };
+            add(
+                "RateLimit-Policy",
+                "The limits that hold for the caller, where there are any: `q` units in `w` seconds.",
+            );
+            add(
+                "RateLimit",
+                "What is left of them: `r` units, and `t` seconds until there are more.",
+            );
+        }
+    }
+    described
 }
 
 /// All of them.

@@ -18,7 +18,12 @@ use utoipa::openapi::{
 
 /// How any function can fail. The platform's own 401, where a function is closed by a function
 /// key, has no body.
-const ALWAYS: [&str; 3] = ["unauthorized", "internal_error", "misconfigured"];
+const ALWAYS: [&str; 4] = [
+    "malformed_request",
+    "unauthorized",
+    "internal_error",
+    "misconfigured",
+];
 
 /// A function's method: its names, and how it can fail.
 pub(super) fn operation(

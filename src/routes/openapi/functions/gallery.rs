@@ -8,6 +8,7 @@ use crate::routes::openapi::parts::{
 use serde_json::{Value, json};
 use utoipa::openapi::{
     HttpMethod, ObjectBuilder, Required, ResponseBuilder, Type,
+    link::{Link, LinkBuilder},
     path::{OperationBuilder, Parameter, ParameterIn},
     schema::OneOfBuilder,
 };
@@ -58,8 +59,11 @@ fn list() -> OperationBuilder {
             json_of("ImageList", json!({"imageUrls": [image()]})),
         )
         .header("ETag", etag())
-        .header("Cache-Control", cache_control());
-    let codes = ["invalid_request", "storage_error"];
+        .header("Cache-Control", cache_control())
+        .link("image", of_newest("getImage"))
+        .link("thumbnail", of_newest("getThumbnail"))
+        .link("removal", of_newest("removeImage"));
+    let codes = ["invalid_request", "too_many_lists", "storage_error"];
     operation(
         ("listImages", TAG),
         "The images, newest first",
@@ -71,6 +75,16 @@ fn list() -> OperationBuilder {
     .parameter(if_none_match())
     .response("200", page)
     .response("304", not_modified())
+}
+
+/// What can be asked of the images of a list, with the first of them.
+fn of_newest(operation: &str) -> Link {
+    let id = "$response.body#/imageUrls/0/id";
+    LinkBuilder::new()
+        .operation_id(operation)
+        .parameter("id", id)
+        .description("For the `id` of each image.")
+        .build()
 }
 
 fn image() -> Value {

@@ -1,6 +1,6 @@
 //! Making images: generateImage, generate, operations, getChatGPTSuggestion.
 
-use super::{Described, described};
+use super::{Described, described, limited};
 use crate::routes::openapi::parts::{
     answer, body, boolean, cache_control, content, header, idempotency_key, in_path, integer,
     json_of, one_of, operation, operation_location, parameter, retry_after, text, text_header,
@@ -15,7 +15,7 @@ const TAG: &str = "generation";
 const OPERATION: &str = "01a1fdae51631b3bdcc8b8bb42d7b6bcd847bc571da2";
 
 /// How asking a provider can fail, whichever function asks.
-const GENERATING: [&str; 21] = [
+const GENERATING: [&str; 24] = [
     "invalid_request",
     "content_policy_violation",
     "idempotency_key_in_use",
@@ -24,7 +24,10 @@ const GENERATING: [&str; 21] = [
     "payload_too_large",
     "unsupported_media_type",
     "idempotency_key_reused",
+    "request_timeout",
     "too_many_generations",
+    "rate_limited",
+    "budget_exhausted",
     "rate_limit_exceeded",
     "insufficient_quota",
     "interrupted",
@@ -41,12 +44,12 @@ const GENERATING: [&str; 21] = [
 
 pub(super) fn functions() -> Vec<Described> {
     vec![
-        described("generateImage", HttpMethod::Post, generate_image()),
-        described("generate", HttpMethod::Get, generate_by_query()),
-        described("generate", HttpMethod::Post, generate_by_body()),
+        limited("generateImage", HttpMethod::Post, generate_image()),
+        limited("generate", HttpMethod::Get, generate_by_query()),
+        limited("generate", HttpMethod::Post, generate_by_body()),
         described("operations/{id}", HttpMethod::Get, operation_state()),
         described("operations/{id}", HttpMethod::Delete, operation_cancel()),
-        described("getChatGPTSuggestion", HttpMethod::Get, suggestion()),
+        limited("getChatGPTSuggestion", HttpMethod::Get, suggestion()),
     ]
 }
 
@@ -166,10 +169,17 @@ fn operation_in(status: &str) -> Value {
 fn generate_by_query() -> OperationBuilder {
     let description = "The contract of the Azure Container Apps GPU sample. A GET costs what a \
         POST costs, so a browser's request for a page of another site is refused.";
-    let codes = [&GENERATING[..20], &["cross_site_request"]].concat();
+    let codes = [&GENERATING[..23], &["cross_site_request"]].concat();
     let codes: Vec<&str> = codes
         .into_iter()
-        .filter(|code| !["payload_too_large", "unsupported_media_type"].contains(code))
+        .filter(|code| {
+            ![
+                "payload_too_large",
+                "request_timeout",
+                "unsupported_media_type",
+            ]
+            .contains(code)
+        })
         .collect();
     let described = operation(
         ("generateByQuery", TAG),
@@ -193,7 +203,7 @@ fn query_fields() -> Vec<ParameterBuilder> {
     let prompt = text()
         .min_length(Some(1))
         .max_length(Some(32000))
-        .pattern(Some(r"\S"));
+        .pattern(Some(r"[^\s\x00-\x1f\x7f-\x9f]"));
     let side = || integer(64, 2048).multiple_of(Some(8));
     let number = ObjectBuilder::new()
         .schema_type(Type::Number)
@@ -272,7 +282,7 @@ fn generate_by_body() -> OperationBuilder {
         ("generate", TAG),
         "Make a picture",
         description,
-        &GENERATING[..20],
+        &GENERATING[..23],
     )
     .parameter(idempotency_key())
     .request_body(Some(body(
@@ -381,7 +391,7 @@ fn suggestion() -> OperationBuilder {
         ("suggestPrompt", TAG),
         "An idea for a prompt",
         description,
-        &["upstream_error"],
+        &["rate_limited", "upstream_error"],
     )
     .response("200", suggested)
 }
