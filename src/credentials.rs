@@ -82,6 +82,8 @@ pub struct CredentialError {
 pub struct Credentials {
     description: String,
     make: MakeCredential,
+    /// What it shows to get tokens; whoever answers may repeat it.
+    shown: Option<SecretString>,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
 }
 
@@ -93,6 +95,8 @@ struct State {
     credential: Option<Arc<dyn TokenCredential>>,
     token: Option<AccessToken>,
     last: Option<LastRequest>,
+    /// When a token was given up last because it was refused.
+    given_up_at: Option<Instant>,
 }
 
 /// When the last request ended, and why without a token.
@@ -115,10 +119,14 @@ impl State {
         self.token.as_ref().filter(|token| token.expires_at() > now)
     }
 
-    /// The failure of a request that ended while somebody who came at that moment waited for it.
-    fn failure_since(&self, came_at: Instant) -> Option<&CredentialError> {
+    /// What a request brought that ended while somebody who came at that moment waited for it: a
+    /// token too that has ended by this machine's clock, which may be wrong.
+    fn outcome_since(&self, came_at: Instant) -> Option<Result<AccessToken, CredentialError>> {
         let last = self.last.as_ref().filter(|last| last.ended_at >= came_at)?;
-        last.failure.as_ref()
+        match &last.failure {
+            Some(failure) => Some(Err(failure.clone())),
+            None => self.token.clone().map(Ok),
+        }
     }
 }
 
@@ -138,8 +146,15 @@ impl Credentials {
         Self {
             description: description.into(),
             make,
+            shown: None,
             slots: Mutex::default(),
         }
+    }
+
+    /// The same, whose failures never repeat this.
+    #[must_use]
+    fn hiding(self, shown: Option<SecretString>) -> Self {
+        Self { shown, ..self }
     }
 
     /// Which credential this is, in a few words.
@@ -150,8 +165,8 @@ impl Credentials {
 
     /// A token for `scope` (`https://storage.azure.com/.default`): the one that is there while
     /// it has five minutes left, else a new one, asked for once whoever wants it. While a new
-    /// one cannot be had the old one is good until its end. Whoever waited for a request that
-    /// failed shares its failure.
+    /// one cannot be had the old one is good until its end. Whoever waited for a request shares
+    /// what it brought, a failure too.
     ///
     /// # Errors
     /// [`CredentialError`] when there is none.
@@ -163,8 +178,8 @@ impl Credentials {
         if let Some(token) = state.usable(now) {
             return Ok(token.clone());
         }
-        if let Some(error) = state.failure_since(came_at) {
-            return Err(error.clone());
+        if let Some(outcome) = state.outcome_since(came_at) {
+            return outcome;
         }
         let asked = self.ask(&mut state, scope, now).await;
         state.last = Some(LastRequest {
@@ -185,13 +200,20 @@ impl Credentials {
     }
 
     /// Tells that `token` was refused (401): the next one is asked for anew, by a credential
-    /// that remembers none. Nothing happens where another has taken its place already.
+    /// that remembers none. Nothing happens where another has taken its place already, or where
+    /// one was given up a moment ago: a service that refuses every token wants no new one for
+    /// each call.
     pub async fn refused(&self, scope: &str, token: &AccessToken) {
         let slot = self.slot(scope);
         let mut state = slot.lock().await;
         let kept = state.token.as_ref();
-        if kept.is_some_and(|kept| Arc::ptr_eq(&kept.0, &token.0)) {
-            *state = State::default();
+        let is_kept = kept.is_some_and(|kept| Arc::ptr_eq(&kept.0, &token.0));
+        let given_up = state.given_up_at;
+        if is_kept && given_up.is_none_or(|at| at.elapsed() >= RENEWAL_PAUSE) {
+            *state = State {
+                given_up_at: Some(Instant::now()),
+                ..State::default()
+            };
         }
     }
 
@@ -210,9 +232,10 @@ impl Credentials {
             credential: self.description.clone(),
             reason,
         };
+        let told = |error| failed(reason::of(&error, self.shown.as_ref()));
         let credential = match &state.credential {
             Some(credential) => credential.clone(),
-            None => (self.make)().map_err(|error| failed(reason::of(&error)))?,
+            None => (self.make)().map_err(told)?,
         };
         state.credential = Some(credential.clone());
         let longest = match state.still_good(now) {
@@ -224,7 +247,7 @@ impl Credentials {
         let issued = asked
             .await
             .map_err(|_| failed(format!("no answer within {longest:?}")))?
-            .map_err(|error| failed(reason::of(&error)))?;
+            .map_err(told)?;
         Ok(AccessToken(Arc::new(Issued {
             secret: issued.token.secret().to_owned().into(),
             expires_at: issued.expires_on,

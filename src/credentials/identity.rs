@@ -109,9 +109,13 @@ impl Credentials {
 
     pub(super) fn over(settings: &IdentitySettings, http: Arc<dyn HttpClient>) -> Self {
         let description = settings.describe();
+        let secret = match settings {
+            IdentitySettings::ClientSecret { secret, .. } => Some(secret.clone()),
+            _ => None,
+        };
         let settings = settings.clone();
         let make: MakeCredential = Box::new(move || make(&settings, http.clone()));
-        Self::new(description, make)
+        Self::new(description, make).hiding(secret)
     }
 }
 

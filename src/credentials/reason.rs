@@ -1,6 +1,7 @@
 //! Why a credential failed, in one line for the log: Entra ID and `az` write paragraphs, and
 //! whoever is in between may repeat what it was sent.
 
+use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;
 
 /// Entra ID's sentences with their trace ids are some 300 characters.
@@ -9,8 +10,8 @@ const MAX_CHARACTERS: usize = 500;
 /// How every JSON web token begins: `{"` in base64.
 const TOKEN_START: &str = "eyJ";
 
-/// The error with what caused it, as far as that says more.
-pub(super) fn of(error: &azure_core_1::Error) -> String {
+/// The error with what caused it, as far as that says more, and without the secret that was shown.
+pub(super) fn of(error: &azure_core_1::Error, shown: Option<&SecretString>) -> String {
     let mut sentences = vec![error.to_string()];
     let mut next = error.source();
     while let Some(cause) = next {
@@ -20,7 +21,18 @@ pub(super) fn of(error: &azure_core_1::Error) -> String {
         }
         next = cause.source();
     }
-    in_one_line(&sentences.join(": "))
+    let text = sentences.join(": ");
+    in_one_line(&match shown {
+        Some(secret) => without(&text, secret.expose_secret()),
+        None => text,
+    })
+}
+
+/// A form's text has a secret escaped.
+fn without(text: &str, secret: &str) -> String {
+    let escaped: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let text = text.replace(&escaped, "[the secret]");
+    text.replace(secret, "[the secret]")
 }
 
 fn in_one_line(text: &str) -> String {
@@ -60,6 +72,9 @@ mod tests {
         let kind = azure_core_1::error::ErrorKind::Credential;
         let cause = std::io::Error::other("connection refused");
         let error = azure_core_1::Error::with_error(kind, cause, "the endpoint is not there");
-        assert_eq!(of(&error), "the endpoint is not there: connection refused");
+        assert_eq!(
+            of(&error, None),
+            "the endpoint is not there: connection refused"
+        );
     }
 }

@@ -184,6 +184,24 @@ async fn a_refused_token_is_asked_for_anew_once_whoever_reports_it() {
 }
 
 #[tokio::test]
+async fn whoever_waits_shares_a_token_too_that_this_machines_clock_takes_for_old() {
+    let (script, credentials) = Script::of([Ok(-5), Ok(-5)]);
+    assert!(fifty(&credentials).await.iter().all(Result::is_ok));
+    assert_eq!(script.asked(), 1);
+}
+
+#[tokio::test]
+async fn where_every_token_is_refused_not_every_call_asks_for_another() {
+    let (script, credentials) = Script::of([]);
+    for _ in 0..20 {
+        let token = credentials.token(SCOPE).await.unwrap();
+        credentials.refused(SCOPE, &token).await;
+        credentials.token(SCOPE).await.unwrap();
+    }
+    assert_eq!(script.asked(), 2);
+}
+
+#[tokio::test]
 async fn each_scope_has_a_token_of_its_own() {
     let (script, credentials) = Script::of([]);
     let one = credentials.token(SCOPE).await.unwrap();
@@ -302,7 +320,7 @@ async fn workload_identity_shows_the_issuers_token_for_ours() {
 #[tokio::test]
 async fn what_entra_says_is_told_in_one_line_without_the_secret() {
     let refusal = r#"{"error":"invalid_client","error_codes":[7000215],
-        "error_description":"AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 3f"}"#;
+        "error_description":"AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 3f; you sent client_secret=client%7Esecret, client~secret"}"#;
     let entra = sign_in(401, refusal);
     let credentials = Credentials::over(&client_secret(None), entra.clone());
     let error = credentials.token(SCOPE).await.unwrap_err();
@@ -317,6 +335,7 @@ async fn what_entra_says_is_told_in_one_line_without_the_secret() {
     );
     let debug = format!("{error:?} {credentials:?} {:?}", client_secret(None));
     assert!(!debug.contains(SECRET) && !shown.contains(SECRET) && !shown.contains('\n'));
+    assert!(!shown.contains("client%7Esecret"), "{shown}");
     assert_eq!(
         entra.requests.lock().unwrap().len(),
         1,

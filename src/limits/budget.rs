@@ -51,7 +51,26 @@ pub(super) struct Budget {
     reserving: AsyncMutex<()>,
 }
 
-/// Images that were taken from a day.
+/// Images that were taken from a day for a request that has not begun. Dropped, they go back:
+/// whoever leaves takes none along, not even those that are reserved for it just then.
+pub(super) struct TakenBudget(Option<SpentBudget>);
+
+impl TakenBudget {
+    /// The request has begun.
+    pub fn spend(mut self) -> Option<SpentBudget> {
+        self.0.take()
+    }
+}
+
+impl Drop for TakenBudget {
+    fn drop(&mut self) {
+        if let Some(taken) = self.0.take() {
+            taken.give_back();
+        }
+    }
+}
+
+/// Images that were taken from a day, for good unless they are given back.
 pub(super) struct SpentBudget {
     budget: Arc<Budget>,
     day: Date,
@@ -88,18 +107,18 @@ impl Budget {
     ///
     /// # Errors
     /// [`ChargeError`]; then nothing is taken.
-    pub async fn take(self: Arc<Self>, images: u32) -> Result<SpentBudget, ChargeError> {
+    pub async fn take(self: Arc<Self>, images: u32) -> Result<TakenBudget, ChargeError> {
         if let Some(day) = self.take_held(images) {
-            return Ok(self.spent(day, images));
+            return Ok(self.taken(day, images));
         }
-        // Whoever leaves must not take along what is reserved just then.
+        // Comes to its end whoever leaves meanwhile: the lot is for all that wait.
         let reserving = tokio::spawn(async move {
             let _turn = self.reserving.lock().await;
             let day = match self.take_held(images) {
                 Some(day) => day, // by whoever reserved before
                 None => self.reserve(images).await?,
             };
-            Ok(self.spent(day, images))
+            Ok(self.taken(day, images))
         });
         let lost = |error| ChargeError::Unavailable(StorageError::failed("reserve", error));
         reserving.await.map_err(lost)?
@@ -142,12 +161,12 @@ impl Budget {
         self.ledger.remove_older_than(DAY * 2).await
     }
 
-    fn spent(self: &Arc<Self>, day: Date, images: u32) -> SpentBudget {
-        SpentBudget {
+    fn taken(self: &Arc<Self>, day: Date, images: u32) -> TakenBudget {
+        TakenBudget(Some(SpentBudget {
             budget: self.clone(),
             day,
             images,
-        }
+        }))
     }
 
     fn take_held(&self, images: u32) -> Option<Date> {
@@ -167,13 +186,17 @@ impl Budget {
                 .await
                 .map_err(ChargeError::Unavailable)?;
             let left = self.images.saturating_sub(page.reserved);
-            if left < missing {
-                if self.lock().returning > 0 {
-                    continue; // what this process gives back is on its way
-                }
+            let is_there = left >= missing;
+            if !is_there && self.lock().returning > 0 {
+                continue; // what this process gives back is on its way
+            }
+            if !is_there && self.knows_day() {
                 return Err(self.refuse(day, left).into());
             }
-            let lot = missing.max(self.lot).min(left);
+            let lot = match is_there {
+                true => missing.max(self.lot).min(left),
+                false => 0, // a write tells the store's time: it may be another day
+            };
             match self.ledger.reserve(day, &page, lot).await {
                 Ok(()) => {}
                 Err(StorageError::Changed | StorageError::AlreadyExists) => continue,
@@ -218,13 +241,10 @@ impl Budget {
     /// Whether the store agrees on the day: what it wrote just now tells its time. Where it does
     /// not, the lot goes back, and from now on the store's day is the day.
     async fn is_today(&self, day: Date, lot: u32) -> Result<bool, ChargeError> {
-        let asked_at = self.clock.now().elapsed;
-        if self
-            .lock()
-            .knows_store_clock(asked_at, self.store_clock_for)
-        {
+        if self.knows_day() {
             return Ok(true);
         }
+        let asked_at = self.clock.now();
         let unavailable = ChargeError::Unavailable;
         let written_at = match self.ledger.last_written(day).await {
             Ok(written_at) => written_at,
@@ -241,6 +261,12 @@ impl Budget {
         tracing::warn!(%day, store = %written_at.date(), "this machine's date is not the store's, which counts");
         self.ledger.take_back(day, lot).await.map_err(unavailable)?;
         Ok(false)
+    }
+
+    /// Whether the store was asked lately what time it is.
+    fn knows_day(&self) -> bool {
+        let now = self.clock.now();
+        self.lock().knows_store_clock(now, self.store_clock_for)
     }
 
     /// Images that were not used. What is more than a lot goes back to all.

@@ -1,7 +1,10 @@
 //! What a request was charged: given back by being dropped, until something was written down on
 //! account of it.
 
-use super::{Caller, Limits, budget::SpentBudget};
+use super::{
+    Caller, Limits,
+    budget::{SpentBudget, TakenBudget},
+};
 use std::sync::Arc;
 
 /// Images that were taken from the limits for a request that has not begun. Dropped, it gives
@@ -9,7 +12,7 @@ use std::sync::Arc;
 #[must_use = "dropped, it gives back what was charged"]
 pub struct Charge {
     rates: Option<(Arc<Limits>, Caller, u32)>,
-    budget: Option<SpentBudget>,
+    budget: Option<TakenBudget>,
 }
 
 impl Charge {
@@ -20,7 +23,7 @@ impl Charge {
         }
     }
 
-    pub(super) fn with_budget(mut self, budget: SpentBudget) -> Self {
+    pub(super) fn with_budget(mut self, budget: TakenBudget) -> Self {
         self.budget = Some(budget);
         self
     }
@@ -29,7 +32,7 @@ impl Charge {
     pub fn spend(mut self) -> SpentCharge {
         self.rates = None;
         SpentCharge {
-            budget: self.budget.take(),
+            budget: self.budget.take().and_then(TakenBudget::spend),
         }
     }
 }
@@ -38,9 +41,6 @@ impl Drop for Charge {
     fn drop(&mut self) {
         if let Some((limits, caller, images)) = self.rates.take() {
             limits.give_back_rates(caller, images);
-        }
-        if let Some(budget) = self.budget.take() {
-            budget.give_back();
         }
     }
 }

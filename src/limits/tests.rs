@@ -1,10 +1,13 @@
 //! Limits over a folder, by a clock that stands still until it is told to go on.
 
+mod overtaken;
+
 use super::*;
 use crate::storage::{
     Container,
     directory::{DirectorySettings, DirectoryStore},
 };
+use overtaken::Overtaken;
 use std::sync::Mutex;
 use time::OffsetDateTime;
 
@@ -144,6 +147,53 @@ async fn a_wrong_date_of_this_machine_is_no_new_budget() {
 }
 
 #[tokio::test]
+async fn a_wrong_date_of_this_machine_is_no_spent_budget_either() {
+    let (folder, watch) = (tempfile::tempdir().unwrap(), Watch::new());
+    let store = store(&folder);
+    let wrong_day = watch.clock().now().utc.date();
+    let spent = folder.path().join(format!("state/budget/{wrong_day}"));
+    std::fs::create_dir_all(spent.parent().unwrap()).unwrap();
+    std::fs::write(spent, r#"{"reserved":2}"#).unwrap();
+    assert_eq!(take_all(&limits(2, &store, &watch)).await, 2);
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_asks_the_store_what_day_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, watch) = (store(&folder), Watch::new());
+    let slept = Arc::new(Mutex::new(Duration::ZERO));
+    let clock = {
+        let (awake, slept) = (watch.clock(), slept.clone());
+        Clock::by(move || {
+            let mut moment = awake.now();
+            moment.utc += *slept.lock().unwrap();
+            moment
+        })
+    };
+    let settings = LimitSettings {
+        images_per_day: Some(2),
+        clock,
+        ..LimitSettings::off()
+    };
+    let limits = Arc::new(Limits::new(&settings, store.clone()));
+    assert_eq!(take_all(&limits).await, 2);
+    let today = names(&store).await;
+    let count = folder.path().join("state").join(&today[0]);
+    let before = std::fs::read(&count).unwrap();
+    watch.go_on(Duration::from_secs(10));
+    assert_eq!(take_all(&limits).await, 0);
+    assert_eq!(
+        std::fs::read(&count).unwrap(),
+        before,
+        "it was asked already"
+    );
+    watch.go_on(Duration::from_secs(10));
+    *slept.lock().unwrap() = Duration::from_secs(12 * 3600);
+    assert_eq!(take_all(&limits).await, 0);
+    assert_ne!(std::fs::read(&count).unwrap(), before, "it was not asked");
+}
+
+#[tokio::test]
 async fn what_is_given_back_can_be_spent_by_others() {
     let (folder, watch) = (tempfile::tempdir().unwrap(), Watch::new());
     let store = store(&folder);
@@ -165,6 +215,26 @@ async fn what_is_given_back_can_be_spent_by_others() {
         tokio::task::yield_now().await;
     }
     assert_eq!(taken + take_all(&other).await, 5);
+}
+
+#[tokio::test]
+async fn what_was_written_though_the_store_says_that_another_did_is_not_written_twice() {
+    let (folder, watch) = (tempfile::tempdir().unwrap(), Watch::new());
+    let store = store(&folder);
+    let other = limits(100, &store, &watch); // lots of two
+    let overtaken = Arc::new(Overtaken::new(store.clone(), other.clone()));
+    let one = limits(100, &(overtaken.clone() as Arc<dyn BlobStore>), &watch);
+    let take_once = async |limits| drop(take(limits, 1).await.unwrap());
+    take_once(&one).await;
+    take_once(&other).await;
+    take_once(&one).await;
+    overtaken.arm();
+    take_once(&one).await; // a lot
+    assert_eq!(overtaken.taken(), 2);
+    overtaken.arm();
+    one.finish().await; // the rest of it goes back
+    assert_eq!(overtaken.taken(), 4);
+    assert_eq!(4 + overtaken.taken() + take_all(&other).await, 100);
 }
 
 #[tokio::test]
@@ -197,6 +267,18 @@ async fn a_charge_that_is_dropped_was_never_taken() {
         Some(Limit::Day)
     );
     limits.look(SOMEBODY, 2).unwrap();
+}
+
+#[tokio::test]
+async fn whoever_leaves_while_a_lot_is_reserved_takes_nothing_along() {
+    let (folder, watch) = (tempfile::tempdir().unwrap(), Watch::new());
+    let store = store(&folder);
+    let limits = limits(3, &store, &watch);
+    for _ in 0..3 {
+        let mut charging = Box::pin(limits.charge(SOMEBODY, 1));
+        assert!(futures_util::poll!(charging.as_mut()).is_pending());
+    }
+    assert_eq!(take_all(&limits).await, 3);
 }
 
 #[tokio::test]

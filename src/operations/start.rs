@@ -74,7 +74,7 @@ impl Operations {
         let (place, charge) = match self.take_place_and_charge(&command).await {
             // The other request with this key may have begun meanwhile, and needs no other place.
             Err(refused) if is_repeatable => {
-                return match self.look(&id).await? {
+                return match self.begun_by_another(&id).await? {
                     Some(_) => repeated(&id).await,
                     None => Err(refused),
                 };
@@ -96,6 +96,23 @@ impl Operations {
         match begun.map_err(|_| OperationError::Crashed)?? {
             Some(running) => Ok(Started::Running(running)),
             None => repeated(&id).await,
+        }
+    }
+
+    /// What another request has begun under an id; where one of this process is about to, and so
+    /// has been charged already, once that is written down.
+    async fn begun_by_another(
+        self: &Arc<Self>,
+        id: &OperationId,
+    ) -> Result<Option<Operation>, OperationError> {
+        let until = Instant::now() + self.settings.longest_repeat_wait;
+        loop {
+            let is_about_to = self.running.find(id).is_some();
+            let found = self.look(id).await?;
+            if found.is_some() || !is_about_to || Instant::now() >= until {
+                return Ok(found);
+            }
+            tokio::time::sleep(self.settings.poll_pause).await;
         }
     }
 
@@ -177,7 +194,7 @@ impl Operations {
         let charge = match self.charge(&command).await {
             // The other request with this key may have been accepted meanwhile.
             Err(refused) if command.key.is_some() => {
-                return self.look(&claimed.id).await?.ok_or(refused);
+                return self.begun_by_another(&claimed.id).await?.ok_or(refused);
             }
             charge => charge?,
         };

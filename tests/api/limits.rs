@@ -4,6 +4,7 @@
 mod addresses;
 mod budget;
 mod lists;
+mod repetitions;
 mod suggestions;
 
 use crate::{

@@ -15,28 +15,35 @@ pub(super) struct Held {
     /// What was left for all when it was last looked up; a refusal may rest on it until the
     /// moment beside it, by the monotonic clock.
     left: Option<(Date, u32, Duration)>,
-    /// The store's time at a moment of the monotonic clock.
-    store_clock: Option<(OffsetDateTime, Duration)>,
+    /// The store's time at a moment of this machine.
+    store_clock: Option<(OffsetDateTime, Moment)>,
 }
+
+/// By so much the machine's two clocks may come to differ while the store's is carried on. Beyond
+/// it the machine slept, which its monotonic clock does not count, or was told another time.
+const LARGEST_DRIFT: time::Duration = time::Duration::minutes(1);
 
 impl Held {
     /// The time by the store's clock once that was seen, by this machine's until then.
     pub fn utc(&self, now: Moment) -> OffsetDateTime {
         match self.store_clock {
-            Some((store, seen_at)) => {
-                store.saturating_add(signed(now.elapsed.saturating_sub(seen_at)))
+            Some((store, seen)) => {
+                store.saturating_add(signed(now.elapsed.saturating_sub(seen.elapsed)))
             }
             None => now.utc,
         }
     }
 
-    pub fn knows_store_clock(&self, now: Duration, at_most_old: Duration) -> bool {
-        let seen = self.store_clock;
-        seen.is_some_and(|(_, seen_at)| now.saturating_sub(seen_at) < at_most_old)
+    pub fn knows_store_clock(&self, now: Moment, at_most_old: Duration) -> bool {
+        self.store_clock.is_some_and(|(_, seen)| {
+            let since = now.elapsed.saturating_sub(seen.elapsed);
+            let drift = now.utc - seen.utc - signed(since);
+            since < at_most_old && drift.abs() < LARGEST_DRIFT
+        })
     }
 
-    pub fn note_store_clock(&mut self, store: OffsetDateTime, seen_at: Duration) {
-        self.store_clock = Some((store, seen_at));
+    pub fn note_store_clock(&mut self, store: OffsetDateTime, seen: Moment) {
+        self.store_clock = Some((store, seen));
     }
 
     pub fn images(&self, day: Date) -> u32 {

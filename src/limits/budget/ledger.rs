@@ -11,8 +11,11 @@ use uuid::Uuid;
 
 const PREFIX: &str = "budget/";
 
-/// A count takes some 80 bytes.
+/// A count with its latest writes takes 2.5 KB.
 const LARGEST_BLOB: u64 = 4096;
+
+/// So many writes are remembered: more than others do while one is repeated whose answer was lost.
+const REMEMBERED_WRITES: usize = 60;
 
 /// All days.
 pub(super) struct Ledger {
@@ -23,6 +26,8 @@ pub(super) struct Ledger {
 pub(super) struct Page {
     /// By all processes together.
     pub reserved: u32,
+    /// The latest writes.
+    writes: Vec<Uuid>,
     /// `None` where nothing was.
     seen: Option<ETag>,
 }
@@ -30,8 +35,11 @@ pub(super) struct Page {
 #[derive(Serialize, Deserialize)]
 struct Content {
     reserved: u32,
-    /// Another for each write: a folder tells versions apart by their content.
-    write: Uuid,
+    /// The latest writes, this one last: by them a write is known that another process replaced
+    /// before its own knew of it. They are another content each time, too, by which a folder tells
+    /// versions apart.
+    #[serde(default)]
+    writes: Vec<Uuid>,
 }
 
 impl Ledger {
@@ -50,6 +58,7 @@ impl Ledger {
         match blob.await {
             Err(StorageError::NotFound) => Ok(Page {
                 reserved: 0,
+                writes: Vec::new(),
                 seen: None,
             }),
             Err(error) => Err(error),
@@ -59,6 +68,7 @@ impl Ledger {
                     .map_err(|error| StorageError::failed("read the daily budget", error))?;
                 Ok(Page {
                     reserved: content.reserved,
+                    writes: content.writes,
                     seen: Some(blob.etag),
                 })
             }
@@ -124,9 +134,30 @@ impl Ledger {
         Ok(())
     }
 
+    /// Writes a count in the place of `page`, once: where the store says that another process did,
+    /// that one may have replaced what this very write had left there.
     async fn write(&self, day: Date, page: &Page, reserved: u32) -> Result<(), StorageError> {
         let write = Uuid::new_v4();
-        let json = serde_json::to_vec(&Content { reserved, write });
+        match self.put(day, page, reserved, write).await {
+            Err(refused @ (StorageError::Changed | StorageError::AlreadyExists)) => {
+                let is_done = self.read(day).await?.writes.contains(&write);
+                if is_done { Ok(()) } else { Err(refused) }
+            }
+            written => written,
+        }
+    }
+
+    async fn put(
+        &self,
+        day: Date,
+        page: &Page,
+        reserved: u32,
+        write: Uuid,
+    ) -> Result<(), StorageError> {
+        let forgotten = (page.writes.len() + 1).saturating_sub(REMEMBERED_WRITES);
+        let before = page.writes.iter().skip(forgotten).copied();
+        let writes = before.chain([write]).collect();
+        let json = serde_json::to_vec(&Content { reserved, writes });
         let json = json.map_err(|error| StorageError::failed("write the daily budget", error))?;
         let blob = NewBlob {
             content: json.into(),
