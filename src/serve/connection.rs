@@ -6,7 +6,10 @@ use super::{
     progress::{BodyLeft, Late, Progress},
     stream::WatchedStream,
 };
-use crate::{request_body::TimedBody, router::Doubt};
+use crate::{
+    request_body::{BodyRoom, BoundedBody},
+    router::Doubt,
+};
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -38,6 +41,7 @@ const MOST_DRAINED: usize = 1024 * 1024;
 pub(super) struct Server {
     pub(super) router: Router,
     pub(super) limits: ConnectionLimits,
+    pub(super) bodies: BodyRoom,
     pub(super) stopping: CancellationToken,
 }
 
@@ -56,6 +60,7 @@ impl Server {
         let requests = Requests {
             router: TowerToHyperService::new(self.router),
             limits: self.limits,
+            bodies: self.bodies,
             peer,
             progress: progress.clone(),
         };
@@ -137,6 +142,7 @@ async fn say_farewell(
 struct Requests {
     router: TowerToHyperService<Router>,
     limits: ConnectionLimits,
+    bodies: BodyRoom,
     peer: SocketAddr,
     progress: Arc<Progress>,
 }
@@ -152,8 +158,8 @@ impl Requests {
             .begin(length.map_or(BodyLeft::Unknown, BodyLeft::Bytes));
         let watch = self.progress.clone();
         let watch = move |event| watch.body_event(event);
-        let time = self.limits.body;
-        let mut request = request.map(|body| Body::new(TimedBody::new(body, time, watch)));
+        let (time, room) = (self.limits.body, self.bodies.for_one());
+        let mut request = request.map(|body| Body::new(BoundedBody::new(body, time, room, watch)));
         request.extensions_mut().insert(ConnectInfo(self.peer));
         if let Some(doubt) = doubt {
             request.extensions_mut().insert(Doubt(doubt));
