@@ -82,8 +82,11 @@ impl Server {
                 () = progress.let_go.notified() => break End::LetGo,
             }
         };
-        let stream = connection.into_parts().io.into_inner().into_inner();
-        say_farewell(stream, end, &progress, &self.limits).await;
+        let parts = connection.into_parts();
+        let stream = parts.io.into_inner();
+        let is_unread = !parts.read_buf.is_empty() || stream.has_unread();
+        let stream = stream.into_inner();
+        say_farewell(stream, (end, is_unread), &progress, &self.limits).await;
     }
 }
 
@@ -110,16 +113,18 @@ async fn late(progress: &Progress, limits: &ConnectionLimits) -> Late {
     .await
 }
 
-/// Answers what never became a request, and lets a peer that still sends read its answer.
+/// Answers what never became a request, and lets a peer that still sends read its answer: a
+/// connection that is closed with bytes unread is reset, and with that the answer may be lost.
 async fn say_farewell(
     mut stream: TcpStream,
-    end: End,
+    (end, is_unread): (End, bool),
     progress: &Progress,
     limits: &ConnectionLimits,
 ) {
     let status = match end {
         End::LetGo | End::Late(Late::Idle | Late::Unread | Late::Body) => return,
-        _ if progress.is_stalled() || !progress.is_amid_request() => return,
+        _ if progress.is_stalled() => return,
+        End::Done if !is_unread && !progress.is_amid_request() => return,
         End::Done => None,
         End::Late(Late::Head) => Some("408 Request Timeout"),
         End::Late(Late::HeadTooLong) => Some("431 Request Header Fields Too Large"),
