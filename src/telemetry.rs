@@ -111,41 +111,4 @@ pub fn is_allowed(metadata: &Metadata<'_>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::{Arc, Mutex};
-    use tracing_subscriber::layer::Context;
-
-    struct Targets(Arc<Mutex<Vec<String>>>);
-
-    impl<S: tracing::Subscriber> Layer<S> for Targets {
-        fn on_event(&self, event: &tracing::Event<'_>, _context: Context<'_, S>) {
-            let metadata = event.metadata();
-            let seen = format!("{} {}", metadata.level(), metadata.target());
-            self.0.lock().unwrap().push(seen);
-        }
-    }
-
-    #[test]
-    fn only_we_go_below_info() {
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let lines = Targets(seen.clone()).with_filter(filter_fn(is_allowed));
-        let subscriber = tracing_subscriber::registry().with(lines);
-        tracing::subscriber::with_default(subscriber, || {
-            tracing::debug!(target: "azure_core", "authorization");
-            tracing::trace!(target: "reqwest", "address");
-            tracing::info!(target: "typespec_client_core", "address");
-            tracing::info!(target: "azure_identity", "made");
-            tracing::debug!(target: "visionary_of_others", "address");
-            tracing::info!(target: "hyper", "kept");
-            tracing::trace!(target: "visionary::openai", "kept");
-            tracing::trace!("kept");
-        });
-        let expected = [
-            "INFO hyper",
-            "TRACE visionary::openai",
-            "TRACE visionary::telemetry::tests",
-        ];
-        assert_eq!(*seen.lock().unwrap(), expected);
-    }
-}
+mod tests;

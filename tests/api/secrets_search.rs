@@ -37,7 +37,7 @@ fn planted() -> [String; 6] {
             SIGNATURE.replacen('=', "%3D", 1)
         ),
         "Bearer eyJ0eXAi".to_owned(),
-        "SharedKey account:signature".to_owned(),
+        "SharedKey acct:signature".to_owned(),
     ]
 }
 

@@ -24,19 +24,20 @@ async fn connect(address: SocketAddr) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// Asks, and reads until the answer is there.
+/// Asks, and reads until the answer is there; no connection at all is no answer either.
 async fn ask(connection: &mut TcpStream) -> bool {
-    if connection.write_all(REQUEST).await.is_err() {
-        return false;
-    }
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"lists them.\n") {
-        match connection.read_buf(&mut answer).await {
-            Ok(0) | Err(_) => return false,
-            Ok(_) => {}
+    let answered = async {
+        connection.write_all(REQUEST).await?;
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"lists them.\n") {
+            if connection.read_buf(&mut answer).await? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
         }
-    }
-    true
+        std::io::Result::Ok(())
+    };
+    let answered = tokio::time::timeout(PATIENCE, answered).await;
+    answered.is_ok_and(|answered| answered.is_ok())
 }
 
 /// As long as a head may take, by another connection's.

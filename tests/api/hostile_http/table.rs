@@ -152,38 +152,55 @@ fn encodings() -> Vec<Row> {
     rows
 }
 
+/// What would be accepted, so that only its chunks are in question.
+const BODY: &str = "{\"prompt\":\"a\",\"size\":\"64x64\"}";
+
+/// [`BODY`] as one chunk that is introduced and ended so, and more.
+fn chunked(name: &str, size: &str, end: &str, got: Got) -> Row {
+    let fields = "content-type: application/json\r\ntransfer-encoding: chunked\r\n";
+    post(name, fields, &format!("{size}{BODY}{end}"), got)
+}
+
 fn chunks() -> Vec<Row> {
-    let chunked =
-        |name: &str, body: &str| post(name, "transfer-encoding: chunked\r\n", body, Refused(400));
-    let extension = format!("2;{}\r\n{{}}\r\n0\r\n\r\n", "x".repeat(20_000));
-    let trailers = "x: y\r\n".repeat(200);
+    let length = format!("{:x}", BODY.len());
+    let size = format!("{length}\r\n");
+    let sized = |name: &str, size: &str| chunked(name, size, "\r\n0\r\n\r\n", Refused(400));
+    let ended = |name: &str, end: &str, got: Got| chunked(name, &size, end, got);
+    let extended = format!("{length};{}\r\n", "x".repeat(20_000));
+    let trailers = format!("\r\n0\r\n{}\r\n", "x: y\r\n".repeat(200));
+    let lengthy = format!("\r\n0\r\ncontent-length: 3\r\n\r\n{SMUGGLED}");
     vec![
-        chunked("a chunk's size is no number", "zz\r\n{}\r\n0\r\n\r\n"),
-        chunked("a chunk's size begins with 0x", "0x2\r\n{}\r\n0\r\n\r\n"),
-        chunked("a chunk's size is negative", "-2\r\n{}\r\n0\r\n\r\n"),
-        chunked("a chunk's size is missing", "\r\n{}\r\n0\r\n\r\n"),
-        chunked(
+        ended("a body in chunks", "\r\n0\r\n\r\n", Refused(200)),
+        sized("a chunk's size is no number", "zz\r\n"),
+        sized("a chunk's size begins with 0x", &format!("0x{length}\r\n")),
+        sized("a chunk's size is negative", &format!("-{length}\r\n")),
+        sized("a chunk's size is missing", "\r\n"),
+        sized(
             "a chunk's size overflows",
-            "10000000000000002\r\n{}\r\n0\r\n\r\n",
+            &format!("100000000000000{length}\r\n"),
         ),
-        chunked("a chunk is longer than its size", "2\r\n{}}\r\n0\r\n\r\n"),
-        chunked(
-            "lines of chunks end without a carriage return",
-            "2\n{}\n0\n\n",
+        sized(
+            "a chunk's size ends without a carriage return",
+            &format!("{length}\n"),
         ),
-        chunked("a chunk's extension of 20 000 bytes", &extension),
-        chunked(
-            "two hundred trailers",
-            &format!("2\r\n{{}}\r\n0\r\n{trailers}\r\n"),
+        sized("a chunk's extension of 20 000 bytes", &extended),
+        ended(
+            "a chunk is longer than its size",
+            " \r\n0\r\n\r\n",
+            Refused(400),
         ),
-        hanging_up(chunked("the last chunk is missing", "2\r\n{}\r\n")),
-        chunked(
-            "a trailer names a length",
-            &format!("2\r\n{{}}\r\n0\r\ncontent-length: 3\r\n\r\n{SMUGGLED}"),
+        ended(
+            "a chunk ends without a carriage return",
+            "\n0\r\n\r\n",
+            Refused(400),
         ),
-        chunked(
+        ended("two hundred trailers", &trailers, Refused(400)),
+        hanging_up(ended("the last chunk is missing", "\r\n", Refused(400))),
+        ended("a trailer names a length", &lengthy, Refused(200)),
+        ended(
             "a request behind the last chunk",
-            &format!("2\r\n{{}}\r\n0\r\n\r\n{SMUGGLED}"),
+            &format!("\r\n0\r\n\r\n{SMUGGLED}"),
+            Refused(200),
         ),
     ]
 }
