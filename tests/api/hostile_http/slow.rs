@@ -188,6 +188,31 @@ async fn the_longest_idle_one_goes_where_there_are_too_many() {
     }
 }
 
+/// Nothing is to be read or written all that time.
+#[tokio::test]
+async fn an_answer_may_take_longer_than_any_wait_for_a_caller() {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    upstream.push(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    let base_url = upstream.base_url();
+    let settings = [("OPENAI_BASE_URL", base_url.as_str())];
+    let service = Service::start_within(short(), &settings, |_| {}).await;
+    let body = json!({"prompt": "a"}).to_string();
+    let request = format!(
+        "POST /api/generateImage HTTP/1.1\r\nhost: h\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut waiting = connect(service.address()).await;
+    waiting.write_all(request.as_bytes()).await.unwrap();
+    upstream
+        .wait_for_requests_to("/images/generations", 1)
+        .await;
+    for _ in 0..5 {
+        pass_time(service.address()).await;
+    }
+    gate.open();
+    assert_eq!(statuses(&rest(&mut waiting).await), [200]);
+}
+
 #[tokio::test]
 async fn work_is_not_given_up_for_a_new_caller() {
     let (upstream, gate) = (Upstream::start().await, Gate::closed());
