@@ -36,6 +36,10 @@ use tokio_util::sync::CancellationToken;
 /// What is read and thrown away of a peer that does not stop sending.
 const MOST_DRAINED: usize = 1024 * 1024;
 
+/// A connection keeps its buffer, which grows with what it reads, by default to 400 KB. A head has
+/// to fit in.
+const BEYOND_A_HEAD: usize = 8 * 1024;
+
 /// What all connections of a server share.
 #[derive(Clone)]
 pub(super) struct Server {
@@ -67,6 +71,7 @@ impl Server {
         let service = hyper::service::service_fn(move |request| requests.answer(request));
         let mut connection = http1::Builder::new()
             .header_read_timeout(None) // it would run for idle connections too
+            .max_buf_size(self.limits.head_bytes + BEYOND_A_HEAD)
             .serve_connection(TokioIo::new(stream), service);
         let mut late = pin!(late(&progress, &self.limits));
         let mut is_told = false;

@@ -355,6 +355,28 @@ async fn a_thousand_idle_connections_cost_little_and_stop_nobody() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_idle_connection_keeps_little_of_the_long_body_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = started_with_files(4096, folder.path()).await;
+    let address = address_of(&running);
+    assert!(ask(&mut connect(address).await).await);
+    let before = resident_kib(running.id());
+    let head = "POST /api/generateImage HTTP/1.1\r\nhost: h\r\ncontent-length: 900000\r\n\r\n";
+    let request = format!("{head}{}", " ".repeat(900_000));
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        let mut connection = connect(address).await;
+        connection.write_all(request.as_bytes()).await.unwrap();
+        connection.readable().await.unwrap(); // the answer has begun, so the body is read
+        idle.push(connection);
+    }
+    let each = (resident_kib(running.id()) - before) / 100;
+    println!("{each} KiB for each idle connection");
+    assert!(each <= 220, "{each} KiB for each idle connection");
+}
+
 /// The bound is half of the files that a process may open when it starts; here it may open fewer
 /// later on.
 #[cfg(target_os = "linux")]
