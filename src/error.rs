@@ -127,6 +127,16 @@ impl ApiError {
         Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail).with("field", "body")
     }
 
+    /// There is no memory for one more long body.
+    #[must_use]
+    pub fn too_many_bodies() -> Self {
+        let detail =
+            "too many long bodies are sent at once; send it again in a moment, or a shorter one";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
+            .with("field", "body")
+            .with_retry_after(Duration::from_secs(1))
+    }
+
     /// Two servers could understand the request in two ways; `doubt` says why.
     #[must_use]
     pub fn doubtful(doubt: &'static str) -> Self {

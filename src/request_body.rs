@@ -1,4 +1,9 @@
-//! A request's body within its time: whoever begins to send one has to go on, and to come to an end.
+//! A request's body within its time and memory: whoever begins to send one has to go on, and to
+//! come to an end.
+
+mod memory;
+
+pub use memory::{BodyMemory, BodyRoom, HeldRoom};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -24,6 +29,9 @@ pub enum BodyError {
     /// Its sender took too long.
     #[error("the body did not come in time")]
     TooSlow,
+    /// The bodies of all callers take what they may.
+    #[error("too much of bodies is held at once")]
+    NoRoom,
     /// Its sender left, or sent what is no body.
     #[error("the body broke off or is malformed")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -57,21 +65,23 @@ pub enum BodyEvent {
     Failed,
 }
 
-/// A body that is given up when it takes too long. The time runs while it is read.
-pub struct TimedBody<B, W> {
+/// A body that is given up when it takes too long, or too much. The time runs while it is read.
+pub struct BoundedBody<B, W> {
     body: B,
     time: BodyTime,
+    room: HeldRoom,
     watch: W,
     ends_at: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl<B, W> TimedBody<B, W> {
+impl<B, W> BoundedBody<B, W> {
     /// `watch` is told of every step.
-    pub fn new(body: B, time: BodyTime, watch: W) -> Self {
+    pub fn new(body: B, time: BodyTime, room: HeldRoom, watch: W) -> Self {
         Self {
             body,
             time,
+            room,
             watch,
             ends_at: None,
             timer: None,
@@ -88,9 +98,18 @@ impl<B, W> TimedBody<B, W> {
         });
         timer.as_mut().poll(context).is_ready()
     }
+
+    /// What its reader may have.
+    fn within_room(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        match self.room.take(bytes) {
+            true => Ok(frame),
+            false => Err(BodyError::NoRoom),
+        }
+    }
 }
 
-impl<B, W> Body for TimedBody<B, W>
+impl<B, W> Body for BoundedBody<B, W>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -106,15 +125,17 @@ where
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(frame) => {
                 self.timer = None;
+                let frame = frame.map(|frame| {
+                    let frame = frame.map_err(|error| BodyError::Broken(error.into()));
+                    self.within_room(frame?)
+                });
                 let event = match &frame {
                     Some(Ok(_)) => BodyEvent::Moved,
                     Some(Err(_)) => BodyEvent::Failed,
                     None => BodyEvent::Ended,
                 };
                 (self.watch)(event);
-                Poll::Ready(
-                    frame.map(|frame| frame.map_err(|error| BodyError::Broken(error.into()))),
-                )
+                Poll::Ready(frame)
             }
             Poll::Pending if self.is_late(context) => {
                 (self.watch)(BodyEvent::Failed);

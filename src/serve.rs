@@ -9,7 +9,7 @@ mod stream;
 
 pub use limits::ConnectionLimits;
 
-use crate::{app::Service, router};
+use crate::{app::Service, request_body::BodyRoom, router};
 use connection::Server;
 use places::Places;
 use progress::Progress;
@@ -58,6 +58,7 @@ pub async fn serve_within(
     let server = Server {
         router: router::router(&service),
         limits,
+        bodies: BodyRoom::new(limits.body_memory),
         stopping: CancellationToken::new(),
     };
     let mut served = pin!(accept(listener, server, async move {
@@ -88,7 +89,7 @@ pub async fn serve_within(
 
 /// Accepts connections until `stop` is done, and waits for the end of those that there are.
 async fn accept(listener: TcpListener, server: Server, stop: impl Future<Output = ()>) {
-    let places = Arc::new(Places::new(server.limits.connections));
+    let places = Arc::new(Places::new(server.limits));
     let tasks = TaskTracker::new();
     let mut is_failing = false;
     let mut stop = pin!(stop);

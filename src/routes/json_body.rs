@@ -23,6 +23,8 @@ pub enum UnreadableBody {
     TooLarge,
     /// It came too slowly.
     TooSlow,
+    /// Too many long ones come at once.
+    NoRoom,
     /// It is no JSON object; the sentence says what it is.
     NoObject(String),
 }
@@ -33,6 +35,7 @@ impl From<UnreadableBody> for ApiError {
             UnreadableBody::UnsupportedType => Self::unsupported_type(),
             UnreadableBody::TooLarge => Self::too_large(MAX_BODY_BYTES),
             UnreadableBody::TooSlow => Self::too_slow(),
+            UnreadableBody::NoRoom => Self::too_many_bodies(),
             UnreadableBody::NoObject(problem) => Self::unreadable(&problem),
         }
     }
@@ -75,6 +78,7 @@ fn unread(error: &axum::Error) -> UnreadableBody {
     match BodyError::find(error) {
         None => UnreadableBody::TooLarge,
         Some(BodyError::TooSlow) => UnreadableBody::TooSlow,
+        Some(BodyError::NoRoom) => UnreadableBody::NoRoom,
         Some(broken @ BodyError::Broken(_)) => UnreadableBody::NoObject(broken.to_string()),
     }
 }

@@ -6,7 +6,10 @@ use super::{
     progress::{BodyLeft, Late, Progress},
     stream::WatchedStream,
 };
-use crate::{request_body::TimedBody, router::Doubt};
+use crate::{
+    request_body::{BodyRoom, BoundedBody},
+    router::Doubt,
+};
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -33,11 +36,16 @@ use tokio_util::sync::CancellationToken;
 /// What is read and thrown away of a peer that does not stop sending.
 const MOST_DRAINED: usize = 1024 * 1024;
 
+/// A connection keeps its buffer, which grows with what it reads, by default to 400 KB. A head has
+/// to fit in.
+const BEYOND_A_HEAD: usize = 8 * 1024;
+
 /// What all connections of a server share.
 #[derive(Clone)]
 pub(super) struct Server {
     pub(super) router: Router,
     pub(super) limits: ConnectionLimits,
+    pub(super) bodies: BodyRoom,
     pub(super) stopping: CancellationToken,
 }
 
@@ -56,12 +64,14 @@ impl Server {
         let requests = Requests {
             router: TowerToHyperService::new(self.router),
             limits: self.limits,
+            bodies: self.bodies,
             peer,
             progress: progress.clone(),
         };
         let service = hyper::service::service_fn(move |request| requests.answer(request));
         let mut connection = http1::Builder::new()
             .header_read_timeout(None) // it would run for idle connections too
+            .max_buf_size(self.limits.head_bytes + BEYOND_A_HEAD)
             .serve_connection(TokioIo::new(stream), service);
         let mut late = pin!(late(&progress, &self.limits));
         let mut is_told = false;
@@ -77,8 +87,11 @@ impl Server {
                 () = progress.let_go.notified() => break End::LetGo,
             }
         };
-        let stream = connection.into_parts().io.into_inner().into_inner();
-        say_farewell(stream, end, &progress, &self.limits).await;
+        let parts = connection.into_parts();
+        let stream = parts.io.into_inner();
+        let is_unread = !parts.read_buf.is_empty() || stream.has_unread();
+        let stream = stream.into_inner();
+        say_farewell(stream, (end, is_unread), &progress, &self.limits).await;
     }
 }
 
@@ -105,16 +118,18 @@ async fn late(progress: &Progress, limits: &ConnectionLimits) -> Late {
     .await
 }
 
-/// Answers what never became a request, and lets a peer that still sends read its answer.
+/// Answers what never became a request, and lets a peer that still sends read its answer: a
+/// connection that is closed with bytes unread is reset, and with that the answer may be lost.
 async fn say_farewell(
     mut stream: TcpStream,
-    end: End,
+    (end, is_unread): (End, bool),
     progress: &Progress,
     limits: &ConnectionLimits,
 ) {
     let status = match end {
         End::LetGo | End::Late(Late::Idle | Late::Unread | Late::Body) => return,
-        _ if progress.is_stalled() || !progress.is_amid_request() => return,
+        _ if progress.is_stalled() => return,
+        End::Done if !is_unread && !progress.is_amid_request() => return,
         End::Done => None,
         End::Late(Late::Head) => Some("408 Request Timeout"),
         End::Late(Late::HeadTooLong) => Some("431 Request Header Fields Too Large"),
@@ -137,6 +152,7 @@ async fn say_farewell(
 struct Requests {
     router: TowerToHyperService<Router>,
     limits: ConnectionLimits,
+    bodies: BodyRoom,
     peer: SocketAddr,
     progress: Arc<Progress>,
 }
@@ -152,8 +168,8 @@ impl Requests {
             .begin(length.map_or(BodyLeft::Unknown, BodyLeft::Bytes));
         let watch = self.progress.clone();
         let watch = move |event| watch.body_event(event);
-        let time = self.limits.body;
-        let mut request = request.map(|body| Body::new(TimedBody::new(body, time, watch)));
+        let (time, room) = (self.limits.body, self.bodies.for_one());
+        let mut request = request.map(|body| Body::new(BoundedBody::new(body, time, room, watch)));
         request.extensions_mut().insert(ConnectInfo(self.peer));
         if let Some(doubt) = doubt {
             request.extensions_mut().insert(Doubt(doubt));

@@ -1,6 +1,6 @@
 //! What one connection may take, and how many there may be.
 
-use crate::request_body::BodyTime;
+use crate::request_body::{BodyMemory, BodyTime};
 use std::time::Duration;
 
 /// Half of what a Linux process may open without being allowed more; the other half is for the
@@ -13,7 +13,7 @@ const MOST_CONNECTIONS: usize = 2048;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Open connections. Beyond them the longest idle one is closed for each new one, and where
-    /// none is idle new ones wait to be accepted.
+    /// nobody keeps the service waiting new ones wait to be accepted.
     pub connections: usize,
     /// How long a connection may wait for its next request. The Functions host keeps its
     /// connections for 60 s, and a request of its that meets a closed one is a 500: this has to
@@ -26,8 +26,12 @@ pub struct ConnectionLimits {
     pub head_bytes: usize,
     /// How long a body may take.
     pub body: BodyTime,
+    /// What bodies may take in memory while they are read.
+    pub body_memory: BodyMemory,
     /// How long an answer may wait for its reader to take more of it.
     pub unread: Duration,
+    /// The same where all connections are at work and a new one waits for a place.
+    pub unread_when_full: Duration,
     /// How long a connection is drained that is closed while its peer still sends: closed at
     /// once it would be reset, and the peer might lose the answer.
     pub farewell: Duration,
@@ -46,7 +50,12 @@ impl Default for ConnectionLimits {
                 pause: Duration::from_secs(20),
                 whole: Duration::from_secs(120),
             },
+            body_memory: BodyMemory {
+                each: 16 * 1024, // nearly every request's
+                shared: 32 * 1024 * 1024,
+            },
             unread: Duration::from_secs(60),
+            unread_when_full: Duration::from_secs(5),
             farewell: Duration::from_secs(1),
             accept_pause: Duration::from_millis(50),
         }

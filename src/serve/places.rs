@@ -1,6 +1,6 @@
 //! How many connections there are, and which one goes when there are too many.
 
-use super::progress::Progress;
+use super::{limits::ConnectionLimits, progress::Progress};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,7 +13,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// All open connections.
 pub(super) struct Places {
-    most: usize,
+    limits: ConnectionLimits,
     open: Mutex<Open>,
     freed: Notify,
 }
@@ -31,9 +31,9 @@ pub(super) struct Place {
 }
 
 impl Places {
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(limits: ConnectionLimits) -> Self {
         Self {
-            most,
+            limits,
             open: Mutex::default(),
             freed: Notify::new(),
         }
@@ -45,20 +45,21 @@ impl Places {
 
     /// Waits until there is room for one more, and makes some.
     pub(super) async fn room(&self) {
-        while self.lock().connections.len() >= self.most {
+        while self.lock().connections.len() >= self.limits.connections {
             self.let_one_go();
             let _ = tokio::time::timeout(LOOK_AGAIN, self.freed.notified()).await;
         }
     }
 
     /// Has the connection closed that is idle for the longest time; where none is, one whose
-    /// request does not come to its end. Those whose answer is made or sent stay.
+    /// request does not come to its end, or whose answer is not taken. Those whose answer is made,
+    /// or is on its way, stay.
     pub(super) fn let_one_go(&self) {
         let open = self.lock();
         let waiting = open
             .connections
             .values()
-            .filter_map(|progress| Some((progress.waits()?, progress)));
+            .filter_map(|progress| Some((progress.waits(&self.limits)?, progress)));
         if let Some((_, progress)) = waiting.min_by_key(|(waits, _)| *waits) {
             progress.give_up();
         }

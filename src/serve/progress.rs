@@ -71,6 +71,8 @@ pub(super) enum Use {
     Idle,
     Head,
     Body,
+    /// Of an answer.
+    Reader,
 }
 
 impl Progress {
@@ -216,18 +218,23 @@ impl Progress {
     }
 
     /// What the connection waits for, and since when, where it can be closed for another one.
-    pub(super) fn waits(&self) -> Option<(Use, Instant)> {
+    pub(super) fn waits(&self, limits: &ConnectionLimits) -> Option<(Use, Instant)> {
         let state = self.lock();
-        let waits_for = match state.stage {
-            _ if state.is_let_go => return None,
-            Stage::Idle => Use::Idle,
-            Stage::Head => Use::Head,
-            Stage::Request {
-                is_awaited: true, ..
-            } => Use::Body,
-            Stage::Request { .. } => return None,
-        };
-        Some((waits_for, state.since))
+        match (state.stage, state.stalled_since) {
+            _ if state.is_let_go => None,
+            // Every reader is behind for a moment.
+            (_, Some(since)) if since.elapsed() < limits.unread_when_full => None,
+            (_, Some(since)) => Some((Use::Reader, since)),
+            (Stage::Idle, None) => Some((Use::Idle, state.since)),
+            (Stage::Head, None) => Some((Use::Head, state.since)),
+            (
+                Stage::Request {
+                    is_awaited: true, ..
+                },
+                None,
+            ) => Some((Use::Body, state.since)),
+            (Stage::Request { .. }, None) => None,
+        }
     }
 
     /// Has the connection closed for another one.

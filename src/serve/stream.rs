@@ -30,6 +30,11 @@ impl WatchedStream {
         }
     }
 
+    /// Whether the peer has sent what nobody has read; a byte of it is read to know.
+    pub(super) fn has_unread(&self) -> bool {
+        !self.held.is_empty() || matches!(self.stream.try_read(&mut [0; 1]), Ok(1))
+    }
+
     pub(super) fn into_inner(self) -> TcpStream {
         self.stream
     }

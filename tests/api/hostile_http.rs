@@ -126,6 +126,34 @@ async fn bytes_that_come_one_by_one_are_the_same_request() {
     }
 }
 
+/// Who is reset may lose the answer with it, by the rules of TCP.
+#[tokio::test]
+async fn requests_behind_the_last_one_do_not_have_the_connection_reset() {
+    let service = Service::start(&[]).await;
+    let behind = "GET / HTTP/1.1\r\nhost: h\r\n\r\n".repeat(20_000);
+    for (last, status) in [
+        (
+            "GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n",
+            200,
+        ),
+        ("GET / HTTP/1.0\r\n\r\n", 200),
+        ("GET / HTTP/1.1\r\nhost: h\r\nhost: h\r\n\r\n", 400),
+        (
+            "POST /api/generateImage HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n\
+             2\r\n{}\r\n0\r\n\r\n",
+            400,
+        ),
+    ] {
+        let mut connection = TcpStream::connect(service.address()).await.unwrap();
+        let sent = format!("{last}{behind}");
+        connection.write_all(sent.as_bytes()).await.expect(last);
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(PATIENCE, connection.read_to_end(&mut answer));
+        read.await.expect(last).expect(last);
+        assert_eq!(statuses(&String::from_utf8_lossy(&answer)), [status]);
+    }
+}
+
 fn rendered() -> String {
     let mut text = String::new();
     for row in table::table() {

@@ -34,9 +34,12 @@ impl Environment {
         let requirements = requirements();
         let read = |path: &Path| fs::read(path).ok();
         let installed = folder.join("requirements.txt");
-        if read(&installed).is_some_and(|text| Some(text) == read(&requirements)) {
-            return Ok(Ok(Self { folder }));
+        let environment = Self { folder };
+        let is_whole = read(&installed).is_some_and(|text| Some(text) == read(&requirements));
+        if is_whole && environment.runs() {
+            return Ok(Ok(environment));
         }
+        let folder = environment.folder;
         Ok(install(python, &folder, &requirements)
             .map(|()| Self { folder })
             .map_err(|failure| {
@@ -45,6 +48,14 @@ impl Environment {
                     failure.message
                 )
             }))
+    }
+
+    /// It refers to the Python that it was made with, which may be gone.
+    fn runs(&self) -> bool {
+        let mut python = self.command("python");
+        python.args(["-c", "import pip"]);
+        python.stdout(Stdio::null()).stderr(Stdio::null());
+        python.status().is_ok_and(|status| status.success())
     }
 
     /// A program of the environment, to be run in the repository's root.

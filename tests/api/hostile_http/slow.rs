@@ -13,7 +13,10 @@ use tokio::{
     net::TcpStream,
     process::Command,
 };
-use visionary::{request_body::BodyTime, serve::ConnectionLimits};
+use visionary::{
+    request_body::{BodyMemory, BodyTime},
+    serve::ConnectionLimits,
+};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: h\r\n\r\n";
 
@@ -106,6 +109,27 @@ async fn a_body_that_goes_on_forever_ends_with_its_time() {
     tokio::time::timeout(PATIENCE, dripping).await.unwrap();
 }
 
+/// More than two sockets hold.
+const LARGE: u64 = 64 * 1024 * 1024;
+
+/// The path of a large picture.
+async fn large_file(service: &Service) -> String {
+    let file = std::fs::File::create(service.folder().join("images/large.png")).unwrap();
+    file.set_len(LARGE).unwrap();
+    let listed = service.get("/api/getImages").await.json();
+    let url = listed["imageUrls"][0]["url"].as_str().unwrap().to_owned();
+    url.strip_prefix(&service.base()).unwrap().to_owned()
+}
+
+/// A caller whose answer has begun, and who takes nothing of it.
+async fn stuck(service: &Service, path: &str) -> TcpStream {
+    let mut stuck = connect(service.address()).await;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\n\r\n");
+    stuck.write_all(request.as_bytes()).await.unwrap();
+    stuck.readable().await.unwrap();
+    stuck
+}
+
 #[tokio::test]
 async fn an_answer_that_nobody_takes_frees_its_connection() {
     let limits = ConnectionLimits {
@@ -113,23 +137,34 @@ async fn an_answer_that_nobody_takes_frees_its_connection() {
         ..short()
     };
     let service = Service::start_within(limits, &[], |_| {}).await;
-    let size = 64 * 1024 * 1024; // more than two sockets hold
-    let file = std::fs::File::create(service.folder().join("images/large.png")).unwrap();
-    file.set_len(size).unwrap();
-    let listed = service.get("/api/getImages").await.json();
-    let url = listed["imageUrls"][0]["url"].as_str().unwrap().to_owned();
-    let path = url.strip_prefix(&service.base()).unwrap();
-    let mut stuck = connect(service.address()).await;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\n\r\n");
-    stuck.write_all(request.as_bytes()).await.unwrap();
-    stuck.readable().await.unwrap(); // the answer has begun, and nothing of it is taken
+    let path = large_file(&service).await;
+    let mut stuck = stuck(&service, &path).await;
     assert_eq!(
         service.get("/").await.status,
         200,
         "in the stuck one's place"
     );
     let taken = rest(&mut stuck).await.len() as u64;
-    assert!(taken < size, "{taken}");
+    assert!(taken < LARGE, "{taken}");
+}
+
+/// Else a few thousand of them would keep everybody out for as long as they like.
+#[tokio::test]
+async fn callers_who_take_nothing_go_first_where_there_are_too_many() {
+    let limits = ConnectionLimits {
+        connections: 3,
+        unread: PATIENCE * 10,
+        unread_when_full: Duration::from_millis(200),
+        ..short()
+    };
+    let service = Service::start_within(limits, &[], |_| {}).await;
+    let path = large_file(&service).await;
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        all.push(stuck(&service, &path).await);
+    }
+    let next = tokio::time::timeout(PATIENCE, service.get("/")).await;
+    assert_eq!(next.expect("one of them went").status, 200);
 }
 
 #[tokio::test]
@@ -151,6 +186,31 @@ async fn the_longest_idle_one_goes_where_there_are_too_many() {
     for last in &mut idle[81..] {
         assert!(ask(last).await, "the newest are open");
     }
+}
+
+/// Nothing is to be read or written all that time.
+#[tokio::test]
+async fn an_answer_may_take_longer_than_any_wait_for_a_caller() {
+    let (upstream, gate) = (Upstream::start().await, Gate::closed());
+    upstream.push(upstream::Answer::image(picture::small_png()).held_by(&gate));
+    let base_url = upstream.base_url();
+    let settings = [("OPENAI_BASE_URL", base_url.as_str())];
+    let service = Service::start_within(short(), &settings, |_| {}).await;
+    let body = json!({"prompt": "a"}).to_string();
+    let request = format!(
+        "POST /api/generateImage HTTP/1.1\r\nhost: h\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut waiting = connect(service.address()).await;
+    waiting.write_all(request.as_bytes()).await.unwrap();
+    upstream
+        .wait_for_requests_to("/images/generations", 1)
+        .await;
+    for _ in 0..5 {
+        pass_time(service.address()).await;
+    }
+    gate.open();
+    assert_eq!(statuses(&rest(&mut waiting).await), [200]);
 }
 
 #[tokio::test]
@@ -177,6 +237,50 @@ async fn work_is_not_given_up_for_a_new_caller() {
     }
     gate.open();
     assert_eq!(working.await.unwrap().status, 200);
+}
+
+/// Else those who announce a MiB and keep its last byte for themselves would fill the memory.
+#[tokio::test]
+async fn many_long_bodies_at_once_are_refused_and_short_ones_are_read() {
+    let limits = ConnectionLimits {
+        body_memory: BodyMemory {
+            each: 1024,
+            shared: 100_000,
+        },
+        ..ConnectionLimits::default()
+    };
+    let service = Service::start_within(limits, &[], |_| {}).await;
+    let head = "POST /api/generateImage HTTP/1.1\r\nhost: h\r\nconnection: close\r\n";
+    let long = format!("{head}content-length: 60000\r\n\r\n{}", " ".repeat(59_999));
+    let (mut first, mut second) = (
+        connect(service.address()).await,
+        connect(service.address()).await,
+    );
+    first.write_all(long.as_bytes()).await.unwrap();
+    second.write_all(long.as_bytes()).await.unwrap();
+    let refused = tokio::select! {
+        answer = rest(&mut first) => answer,
+        answer = rest(&mut second) => answer,
+    };
+    assert_eq!(statuses(&refused), [429], "{refused}");
+    assert!(refused.contains("retry-after: 1\r\n"), "{refused}");
+    assert!(refused.contains("too many long bodies"), "{refused}");
+    let mut short = connect(service.address()).await;
+    let request = format!("{head}content-length: 2\r\n\r\n{{}}");
+    short.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(statuses(&rest(&mut short).await), [400], "it is read");
+    drop((first, second));
+    // What they held is there again as soon as the service sees them go.
+    let again = async {
+        loop {
+            let mut next = connect(service.address()).await;
+            next.write_all(format!("{long} ").as_bytes()).await.unwrap();
+            if statuses(&rest(&mut next).await) == [400] {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, again).await.unwrap();
 }
 
 #[tokio::test]
@@ -249,6 +353,28 @@ async fn a_thousand_idle_connections_cost_little_and_stop_nobody() {
     for connection in &mut idle {
         assert!(ask(connection).await, "none of them had to go");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_idle_connection_keeps_little_of_the_long_body_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = started_with_files(4096, folder.path()).await;
+    let address = address_of(&running);
+    assert!(ask(&mut connect(address).await).await);
+    let before = resident_kib(running.id());
+    let head = "POST /api/generateImage HTTP/1.1\r\nhost: h\r\ncontent-length: 900000\r\n\r\n";
+    let request = format!("{head}{}", " ".repeat(900_000));
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        let mut connection = connect(address).await;
+        connection.write_all(request.as_bytes()).await.unwrap();
+        connection.readable().await.unwrap(); // the answer has begun, so the body is read
+        idle.push(connection);
+    }
+    let each = (resident_kib(running.id()) - before) / 100;
+    println!("{each} KiB for each idle connection");
+    assert!(each <= 220, "{each} KiB for each idle connection");
 }
 
 /// The bound is half of the files that a process may open when it starts; here it may open fewer
