@@ -124,7 +124,9 @@ fn module_of(name: &str) -> &str {
 
 fn sources() -> Vec<(String, String)> {
     let mut files = rust_files();
-    files.retain(|(name, _)| name.starts_with("src/") && !name.ends_with("/tests.rs"));
+    files.retain(|(name, _)| {
+        name.starts_with("src/") && !name.ends_with("/tests.rs") && !name.contains("/tests/")
+    });
     files
 }
 
