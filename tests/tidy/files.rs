@@ -63,7 +63,8 @@ fn no_file_names_a_package_registry_or_a_machines_folder() {
     for entry in std::fs::read_dir(root()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if path.is_file() && name != "visionary" {
+        // In a worktree of git `.git` is a file, which says where the repository is.
+        if path.is_file() && name != "visionary" && name != ".git" {
             names.push(name);
         }
     }
