@@ -124,9 +124,8 @@ fn module_of(name: &str) -> &str {
 
 fn sources() -> Vec<(String, String)> {
     let mut files = rust_files();
-    files.retain(|(name, _)| {
-        name.starts_with("src/") && !name.ends_with("/tests.rs") && !name.contains("/tests/")
-    });
+    let is_test = |name: &str| name.ends_with("/tests.rs") || name.contains("/tests/");
+    files.retain(|(name, _)| name.starts_with("src/") && !is_test(name));
     files
 }
 

@@ -4,7 +4,7 @@
 use super::{
     AzureSettings,
     bearer::Bearer,
-    delegation_xml::{key_info, parse_key},
+    delegation_xml::{InvalidKeyAnswer, key_info, parse_key},
     endpoint_text,
     failure::{Failure, GaveUp, Refusal},
     retry::{Attempts, Kind},
@@ -88,17 +88,16 @@ impl DelegationKeys {
     /// [`StorageError`] where neither is there.
     pub async fn key(&self, now: OffsetDateTime) -> Result<Arc<DelegationKey>, StorageError> {
         let period = key_period(now, self.minutes_left);
-        let kept = self.kept();
+        let kept = self.kept_that_serves(now);
         if let Some(kept) = &kept
             && kept.period == period
         {
             return Ok(kept.key.clone());
         }
-        let old = kept.map(|kept| kept.key);
-        match old.filter(|old| old.serves(now, self.minutes_left)) {
-            Some(old) => Ok(self.renew(period, old, now).await),
+        match kept {
+            Some(old) => Ok(self.renew(period, old.key, now).await),
             None => {
-                let first = self.first(period).await;
+                let first = self.first(period, now).await;
                 first.map_err(|gave_up| gave_up.to_error(STEP))
             }
         }
@@ -120,7 +119,7 @@ impl DelegationKeys {
             return old;
         }
         let patience = self.settings.request_timeout;
-        match self.ask_unless_kept(period, patience).await {
+        match self.ask_unless_kept(period, now, patience).await {
             Ok(key) => {
                 failed.renewal = None;
                 key
@@ -135,7 +134,11 @@ impl DelegationKeys {
 
     /// The slot's key, which all who want one wait for. They share a failure too, or each of them
     /// would try for as long as the first.
-    async fn first(&self, period: KeyPeriod) -> Result<Arc<DelegationKey>, Arc<GaveUp>> {
+    async fn first(
+        &self,
+        period: KeyPeriod,
+        now: OffsetDateTime,
+    ) -> Result<Arc<DelegationKey>, Arc<GaveUp>> {
         let came = Instant::now();
         let mut failed = self.asking.lock().await;
         if let Some((failed_at, failure)) = &failed.first
@@ -144,7 +147,7 @@ impl DelegationKeys {
             return Err(failure.clone());
         }
         let asked = self
-            .ask_unless_kept(period, self.settings.longest_put)
+            .ask_unless_kept(period, now, self.settings.longest_put)
             .await;
         asked.map_err(|gave_up| {
             let gave_up = Arc::new(gave_up);
@@ -156,14 +159,15 @@ impl DelegationKeys {
     async fn ask_unless_kept(
         &self,
         period: KeyPeriod,
+        now: OffsetDateTime,
         patience: Duration,
     ) -> Result<Arc<DelegationKey>, GaveUp> {
-        if let Some(kept) = self.kept()
+        if let Some(kept) = self.kept_that_serves(now)
             && kept.period == period
         {
             return Ok(kept.key);
         }
-        let key = Arc::new(self.ask(&period, patience).await?);
+        let key = Arc::new(self.ask(&period, now, patience).await?);
         let kept = Kept {
             period,
             key: key.clone(),
@@ -172,11 +176,16 @@ impl DelegationKeys {
         Ok(key)
     }
 
-    async fn ask(&self, period: &KeyPeriod, patience: Duration) -> Result<DelegationKey, GaveUp> {
+    async fn ask(
+        &self,
+        period: &KeyPeriod,
+        now: OffsetDateTime,
+        patience: Duration,
+    ) -> Result<DelegationKey, GaveUp> {
         let deadline = Instant::now() + patience;
         let mut attempts = Attempts::new(self.settings.retries, deadline, Kind::NeedsBlob);
         loop {
-            let failure = match attempts.make(self.ask_once(period)).await {
+            let failure = match attempts.make(self.ask_once(period, now)).await {
                 Ok(Ok(key)) => return Ok(key),
                 Ok(Err(failure)) | Err(failure) => failure,
             };
@@ -184,7 +193,12 @@ impl DelegationKeys {
         }
     }
 
-    async fn ask_once(&self, period: &KeyPeriod) -> Result<DelegationKey, Failure> {
+    /// One request, for a key that signs at `signs_at`.
+    async fn ask_once(
+        &self,
+        period: &KeyPeriod,
+        signs_at: OffsetDateTime,
+    ) -> Result<DelegationKey, Failure> {
         let unreadable = |error| Failure::Broken(Error::new(ErrorKind::Io, error));
         let url = self.url()?;
         let body = key_info(period);
@@ -206,7 +220,11 @@ impl DelegationKeys {
         warn_of_clock(header("date"), now);
         let body = response.bytes().await;
         let body = body.map_err(|error| Failure::Broken(io_error(error)))?;
-        parse_key(&body, &self.settings.account).map_err(unreadable)
+        let key = parse_key(&body, &self.settings.account).map_err(unreadable)?;
+        match key.serves(signs_at, self.minutes_left) {
+            true => Ok(key),
+            false => Err(unreadable(InvalidKeyAnswer::SignsNothing)),
+        }
     }
 
     fn url(&self) -> Result<Url, Failure> {
@@ -217,9 +235,12 @@ impl DelegationKeys {
         url.map_err(|error| Failure::Broken(Error::new(ErrorKind::Other, error)))
     }
 
-    fn kept(&self) -> Option<Kept> {
+    /// The key that is kept, unless it ends too soon: the account may give one for less time than
+    /// it was asked for.
+    fn kept_that_serves(&self, now: OffsetDateTime) -> Option<Kept> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.clone()
+        let serves = |kept: &&Kept| kept.key.serves(now, self.minutes_left);
+        kept.as_ref().filter(serves).cloned()
     }
 }
 

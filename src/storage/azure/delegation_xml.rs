@@ -15,6 +15,8 @@ pub(super) enum InvalidKeyAnswer {
     Missing(&'static str),
     #[error("its {0} cannot be read")]
     Unreadable(&'static str),
+    #[error("its key begins or ends at such times that it signs nothing now")]
+    SignsNothing,
 }
 
 /// The body of the request.

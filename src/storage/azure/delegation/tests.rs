@@ -257,6 +257,23 @@ async fn what_passes_is_asked_again_and_what_is_no_key_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_key_that_ends_before_its_slot_is_asked_for_anew_and_one_that_signs_nothing_is_an_error()
+{
+    const SHORT: &str = "<UserDelegationKey><SignedOid>o</SignedOid><SignedTid>t</SignedTid>\
+        <SignedStart>2026-11-21T11:45:00Z</SignedStart>\
+        <SignedExpiry>2026-11-21T14:00:00Z</SignedExpiry><SignedService>b</SignedService>\
+        <SignedVersion>2022-11-02</SignedVersion><Value>c2VjcmV0</Value></UserDelegationKey>";
+    let service = Service::start(&[Answer::Text(SHORT)]).await;
+    let at = |hour| NOON.replace_hour(hour).unwrap();
+    assert!(service.key(at(12)).await.unwrap().serves(at(12), 30));
+    assert!(service.key(at(15)).await.unwrap().serves(at(15), 30));
+    assert_eq!(service.count(), 2);
+    let service = Service::start(&[Answer::Text(SHORT); 4]).await;
+    let error = service.key(at(16)).await.unwrap_err();
+    assert!(cause(&error).contains("signs nothing now"), "{error:?}");
+}
+
+#[tokio::test]
 async fn all_who_wait_for_a_key_that_does_not_come_share_its_failure() {
     let longest = Duration::from_millis(400);
     let service = Service::start_with(&[Answer::Silent], |settings| {
