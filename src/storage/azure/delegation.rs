@@ -6,7 +6,7 @@ use super::{
     bearer::Bearer,
     delegation_xml::{InvalidKeyAnswer, key_info, parse_key},
     endpoint_text,
-    failure::{Failure, GaveUp, Refusal},
+    failure::{Failure, GET_DELEGATION_KEY, GaveUp, Refusal},
     retry::{Attempts, Kind},
     transport::io_error,
 };
@@ -25,9 +25,6 @@ use std::{
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use url::Url;
-
-/// The step, as errors tell it.
-pub(super) const STEP: &str = "get a user delegation key";
 
 /// While an old key serves, a renewal that failed is not tried again before this.
 const RENEWAL_PAUSE: time::Duration = time::Duration::seconds(30);
@@ -98,7 +95,7 @@ impl DelegationKeys {
             Some(old) => Ok(self.renew(period, old.key, now).await),
             None => {
                 let first = self.first(period, now).await;
-                first.map_err(|gave_up| gave_up.to_error(STEP))
+                first.map_err(|gave_up| gave_up.to_error(GET_DELEGATION_KEY))
             }
         }
     }

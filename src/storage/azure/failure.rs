@@ -1,7 +1,6 @@
 //! What the service's errors mean: status, code, when to come again, whether the clocks differ,
 //! and nothing of the rest.
 
-use super::delegation;
 use crate::{
     credentials::CredentialError,
     storage::{Role, StorageError},
@@ -202,11 +201,14 @@ fn refused(step: &'static str, status: u16, code: Option<&str>, text: String) ->
     }
 }
 
+/// The one step that wants a role of its own.
+pub(super) const GET_DELEGATION_KEY: &str = "get a user delegation key";
+
 /// The code for an identity that is known and lacks a role
 /// (<https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes>).
 fn denied(step: &'static str, code: Option<&str>, text: String) -> StorageError {
     let missing_role = (code == Some("AuthorizationPermissionMismatch")).then_some(match step {
-        delegation::STEP => Role::BlobDelegator,
+        GET_DELEGATION_KEY => Role::BlobDelegator,
         _ => Role::BlobDataContributor,
     });
     let source = match missing_role {
