@@ -5,8 +5,6 @@
 
 #[path = "../support/azurite.rs"]
 mod azurite;
-#[path = "../support/description.rs"]
-mod description;
 #[path = "../support/entra.rs"]
 mod entra;
 #[path = "../support/events.rs"]
@@ -26,6 +24,7 @@ mod bounded_memory;
 mod broken_answers;
 mod browser;
 mod cursors;
+mod description;
 mod downloads;
 mod event_stream;
 mod files;
