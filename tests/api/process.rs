@@ -90,8 +90,9 @@ impl Running {
     pub async fn prints(&mut self, word: &str) {
         while !self.printed.iter().any(|line| line.contains(word)) {
             let line = tokio::time::timeout(PATIENCE, self.lines.next_line());
-            let line = line.await.unwrap().unwrap();
-            let line = line.expect("it ended without that word");
+            let line = line.await;
+            let line = line.unwrap_or_else(|_| panic!("no {word:?} in {:#?}", self.printed));
+            let line = line.unwrap().expect("it ended without that word");
             secrets::search_lines(&line);
             self.printed.push(line);
         }
