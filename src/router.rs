@@ -100,11 +100,7 @@ pub const FUNCTIONS: &[Function] = &[
         auth_level: AuthLevel::Anonymous,
         guard: Guard::Key,
         counted: Some(Counted::Images),
-        handler: || {
-            get(routes::generate::handle_query)
-                .post(routes::generate::handle_body)
-                .head(routes::generate::refuse_head)
-        },
+        handler: || get(routes::generate::handle_query).post(routes::generate::handle_body),
     },
     Function {
         folder: "operations",
@@ -216,16 +212,25 @@ fn methods_at(path: &str, app: &Arc<App>) -> MethodRouter<Arc<App>> {
     let handlers = here().fold(MethodRouter::new(), |all, function| {
         all.merge(guarded(function, app))
     });
-    let methods = here().flat_map(|function| function.methods);
-    let allowed: Vec<&str> = methods.map(Method::as_str).collect();
-    let allowed = allowed.join(", ");
+    let allowed = names_of(here().flat_map(|function| function.methods));
     handlers.fallback(|| wrong_method(allowed))
+}
+
+/// As `Allow` lists them.
+fn names_of<'a>(methods: impl IntoIterator<Item = &'a Method>) -> String {
+    let names: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
+    names.join(", ")
 }
 
 /// A function's handler behind its guard; only who passes it is told of limits.
 fn guarded(function: &Function, app: &Arc<App>) -> MethodRouter<Arc<App>> {
     let mut handler = (function.handler)();
     if let Some(counted) = function.counted {
+        if function.methods.contains(&Method::GET) {
+            // It would run, and pay for, what a GET does.
+            let allowed = names_of(function.methods);
+            handler = handler.head(|| wrong_method(allowed));
+        }
         let app = app.clone();
         let tell = move |request: Request, next: Next| {
             let app = app.clone();

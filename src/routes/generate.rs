@@ -31,7 +31,7 @@ use axum::{
     extract::{Request, State},
     http::{
         HeaderMap,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ORIGIN},
+        header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN},
         request::Parts,
     },
     response::{IntoResponse, Response},
@@ -44,8 +44,6 @@ use utoipa::{
     ToSchema,
     openapi::schema::{Object, ObjectBuilder, Type},
 };
-
-const METHODS: &str = "GET, POST";
 
 /// Answers a GET, whose fields are in the query.
 ///
@@ -97,12 +95,6 @@ pub async fn handle_body(
         RequestFields::Json(fields),
     )
     .await
-}
-
-/// Without this a HEAD would run, and pay for, what a GET does.
-pub async fn refuse_head() -> Response {
-    let refusal = ApiError::method_not_allowed(METHODS);
-    ([(ALLOW, METHODS)], refusal).into_response()
 }
 
 /// A page can make a browser send a GET to any address, with an `<img>` for one, and a GET costs

@@ -2,7 +2,7 @@
 
 use crate::{
     frontend,
-    service::Service,
+    service::{self, Service, client},
     upstream::{Answer, Upstream},
 };
 use serde_json::json;
@@ -153,6 +153,16 @@ async fn when_the_model_fails_a_stored_idea_stands_in_or_the_caller_is_told() {
         let answer = without.get("/api/getChatGPTSuggestion").await;
         answer.assert_problem(502, "upstream_error");
     }
+}
+
+#[tokio::test]
+async fn a_head_asks_no_model() {
+    let upstream = Upstream::start().await;
+    let service = Service::over(&upstream, &[]).await;
+    let url = format!("{}/api/getChatGPTSuggestion", service.base());
+    let answer = service::Answer::of(client().head(&url)).await;
+    assert_eq!((answer.status, answer.header("allow")), (405, "GET"));
+    assert!(upstream.requests().is_empty());
 }
 
 #[tokio::test]
