@@ -210,6 +210,14 @@ fn service_string_to_sign(
         expiry,
         &resource.canonical(&key.account),
         "", // stored access policy
+        &what_all_sign(resource, terms),
+    ]
+    .join("\n")
+}
+
+/// What the strings end with that are signed for a blob or a container, whatever the key.
+fn what_all_sign(resource: SasResource<'_>, terms: &SasTerms) -> String {
+    [
         "", // allowed addresses
         terms.protocol.as_str(),
         VERSION,

@@ -3,6 +3,7 @@
 
 use super::{
     SasResource, SasTerms, SharedKey, VERSION, format_time, query_string, signature_window,
+    what_all_sign,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -90,17 +91,7 @@ pub fn user_delegation_sas(
         "", // saoid, an authorized user
         "", // suoid, an unauthorized user
         "", // scid, a correlation id
-        "", // allowed addresses
-        terms.protocol.as_str(),
-        VERSION,
-        resource.code(),
-        "", // snapshot
-        "", // encryption scope
-        "", // rscc, Cache-Control of the answer
-        "", // rscd, Content-Disposition
-        "", // rsce, Content-Encoding
-        "", // rscl, Content-Language
-        "", // rsct, Content-Type
+        &what_all_sign(resource, terms),
     ]
     .join("\n");
     Ok(query_string(&[

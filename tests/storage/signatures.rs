@@ -64,8 +64,8 @@ fn parameters(token: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-#[test]
-fn our_tokens_are_those_of_microsofts_client() {
+/// What is signed in all ways: resources, permissions, protocols.
+fn signed() -> [(SasResource<'static>, SasTerms); 6] {
     let blob = |blob| SasResource::Blob {
         container: "images",
         blob,
@@ -73,50 +73,49 @@ fn our_tokens_are_those_of_microsofts_client() {
     let container = SasResource::Container {
         container: "images",
     };
-    let both = SasProtocol::HttpsAndHttp;
-    let mut ours = Vec::new();
-    let mut cases = Vec::new();
-    for (resource, permissions, protocol) in [
-        (
-            blob("gallery/8299999999999/a cat_1700000000000.png"),
-            "r",
-            SasProtocol::Https,
-        ),
-        (blob("old/ü?#%20&+ 猫_1.png"), "r", both),
-        (blob("a"), "rcw", both),
-        (container, "r", SasProtocol::Https),
-        (container, "rcw", both),
-        (container, "racwdl", both),
-    ] {
-        let terms = terms(permissions, protocol);
+    let (https, both) = (SasProtocol::Https, SasProtocol::HttpsAndHttp);
+    let named = "gallery/8299999999999/a cat_1700000000000.png";
+    [
+        (blob(named), terms("r", https)),
+        (blob("old/ü?#%20&+ 猫_1.png"), terms("r", both)),
+        (blob("a"), terms("rcw", both)),
+        (container, terms("r", https)),
+        (container, terms("rcw", both)),
+        (container, terms("racwdl", both)),
+    ]
+}
+
+fn assert_signed_alike(ours: &[String], cases: &[Value]) {
+    let theirs = signed_by_microsoft(cases);
+    assert_eq!(theirs.len(), ours.len());
+    for ((ours, theirs), case) in ours.iter().zip(&theirs).zip(cases) {
+        assert_eq!(parameters(ours), parameters(theirs), "{case}");
+    }
+}
+
+#[test]
+fn our_tokens_are_those_of_microsofts_client() {
+    let (mut ours, mut cases) = (Vec::new(), Vec::new());
+    for (resource, terms) in signed() {
         ours.push(service_sas(&key(), resource, &terms));
         cases.push(case(resource, &terms));
     }
     let account_terms = terms("r", SasProtocol::Https);
+    let container = SasResource::Container {
+        container: "images",
+    };
     let mut account = case(container, &account_terms);
     account["kind"] = "account".into();
     account["services"] = "b".into();
     account["resourceTypes"] = "sco".into();
     ours.push(account_sas(&key(), &account_terms));
     cases.push(account);
-    let theirs = signed_by_microsoft(&cases);
-    assert_eq!(theirs.len(), ours.len());
-    for ((ours, theirs), case) in ours.iter().zip(&theirs).zip(&cases) {
-        assert_eq!(parameters(ours), parameters(theirs), "{case}");
-    }
+    assert_signed_alike(&ours, &cases);
 }
 
 /// Keys as Azure and as Azurite give them: the version that made one is not the signature's.
 #[test]
 fn our_delegated_tokens_are_those_of_microsofts_client() {
-    let blob = |blob| SasResource::Blob {
-        container: "images",
-        blob,
-    };
-    let container = SasResource::Container {
-        container: "images",
-    };
-    let both = SasProtocol::HttpsAndHttp;
     let (mut ours, mut cases) = (Vec::new(), Vec::new());
     for version in ["2018-11-09", "2022-11-02", "2026-04-06"] {
         let key = DelegationKey {
@@ -128,28 +127,12 @@ fn our_delegated_tokens_are_those_of_microsofts_client() {
             version: version.to_owned(),
             key: key(),
         };
-        for (resource, permissions, protocol) in [
-            (
-                blob("gallery/8299999999999/a cat_1700000000000.png"),
-                "r",
-                SasProtocol::Https,
-            ),
-            (blob("old/ü?#%20&+ 猫_1.png"), "r", both),
-            (blob("a"), "rcw", both),
-            (container, "r", SasProtocol::Https),
-            (container, "rcw", both),
-            (container, "racwdl", both),
-        ] {
-            let terms = terms(permissions, protocol);
+        for (resource, terms) in signed() {
             ours.push(user_delegation_sas(&key, resource, &terms).unwrap());
             cases.push(delegated_case(&key, resource, &terms));
         }
     }
-    let theirs = signed_by_microsoft(&cases);
-    assert_eq!(theirs.len(), ours.len());
-    for ((ours, theirs), case) in ours.iter().zip(&theirs).zip(&cases) {
-        assert_eq!(parameters(ours), parameters(theirs), "{case}");
-    }
+    assert_signed_alike(&ours, &cases);
 }
 
 fn delegated_case(key: &DelegationKey, resource: SasResource<'_>, terms: &SasTerms) -> Value {
