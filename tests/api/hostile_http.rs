@@ -1,6 +1,7 @@
 //! Bytes that no good client sends, over raw TCP: each gets what the table says, and nobody else
 //! notices.
 
+mod crowded;
 mod slow;
 mod table;
 
