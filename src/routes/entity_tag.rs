@@ -1,4 +1,5 @@
-//! Weak entity tags of answers that are made anew for each request (RFC 9110, section 8.8.3).
+//! Entity tags (RFC 9110, section 8.8.3): weak ones of answers that are made anew for each request,
+//! and what callers have already.
 
 use axum::http::{HeaderMap, header::IF_NONE_MATCH};
 use std::hash::{DefaultHasher, Hasher};
@@ -43,5 +44,13 @@ mod tests {
             assert_eq!(is_known(&headers, &etag), expected, "{tags}");
         }
         assert!(!is_known(&HeaderMap::new(), &etag));
+        for (tags, expected) in [("\"a\"", true), ("\"x\", W/\"a\"", true), ("\"b\"", false)] {
+            let headers = HeaderMap::from_iter([(IF_NONE_MATCH, tags.parse().unwrap())]);
+            assert_eq!(
+                is_known(&headers, "\"a\""),
+                expected,
+                "a strong one, {tags}"
+            );
+        }
     }
 }
