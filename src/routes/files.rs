@@ -49,12 +49,11 @@ pub async fn handle(
     let query = query.into_owned().collect();
     let now = OffsetDateTime::now_utc();
     let file = files.open_signed_image(&path, &query, now).await?;
-    answer(file, &path, &method, &headers).await
+    answer(file, &method, &headers).await
 }
 
 async fn answer(
     mut open: OpenFile,
-    path: &str,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -67,7 +66,7 @@ async fn answer(
     let read = (&mut open.file).take(presentation::FIRST_BYTES as u64);
     let read = { read }.read_to_end(&mut first_bytes).await;
     read.map_err(|_| ApiError::internal())?;
-    let presentation = presentation::of_file(&open.content_type, &first_bytes, path);
+    let presentation = presentation::of_file(&open.content_type, &first_bytes, &open.name);
     let common = common_headers(&open, presentation);
     if is_known(headers, &open.etag) {
         return Ok((StatusCode::NOT_MODIFIED, common).into_response());

@@ -3,6 +3,7 @@
 //! temporary file, fsync, link or rename, so a blob is there whole or not at all. One process at
 //! a time uses a folder.
 
+mod address;
 mod file;
 mod key;
 mod list;
@@ -16,7 +17,7 @@ use super::{
     BlobItem, BlobPage, BlobStore, Container, CopiedProperties, DeleteMode, ETag, ListQuery,
     NewBlob, PURPOSE_OF_AUTHENTICATORS, PutMode, Sharing, Signer, StorageError, StoredBlob,
 };
-use crate::sas::{SasProtocol, SasRejection, SharedKey, encode_blob_path, verify_service_sas};
+use crate::sas::{SasProtocol, SasRejection, SharedKey, verify_service_sas};
 use async_trait::async_trait;
 use names::KeptFolders;
 use properties::Properties;
@@ -57,6 +58,8 @@ pub struct OpenFile {
     pub file: tokio::fs::File,
     /// Its length.
     pub size_bytes: u64,
+    /// The image's name.
+    pub name: String,
     /// Its media type.
     pub content_type: String,
     /// A strong entity tag, with its quotes: a blob's content never changes without it.
@@ -116,26 +119,28 @@ impl DirectoryStore {
         })
     }
 
-    /// Opens an image for whoever has a signature for it that is valid at `now`.
+    /// Opens the image at an address below `/api/files/`, for a signature that is valid at `now`.
+    /// `path` is the address's path with its escapes decoded.
     ///
     /// # Errors
-    /// [`RejectedFile`] for a signature that does not open `name`, or a file that is not there.
+    /// [`RejectedFile`] for a signature that does not open the image, or a file that is not there.
     pub async fn open_signed_image(
         &self,
-        name: &str,
+        path: &str,
         query: &HashMap<String, String>,
         now: OffsetDateTime,
     ) -> Result<OpenFile, RejectedFile> {
-        verify_service_sas(&self.key, SIGNED_CONTAINER, name, query, now)?;
+        let name = address::to_name(path).ok_or(StorageError::NotFound)?;
+        verify_service_sas(&self.key, SIGNED_CONTAINER, &name, query, now)?;
         Ok(self.open_image(name).await?)
     }
 
-    async fn open_image(&self, name: &str) -> Result<OpenFile, StorageError> {
-        let path = self.data_path(Container::Images, name)?;
-        let properties_path = self.properties_path(Container::Images, name)?;
+    async fn open_image(&self, name: String) -> Result<OpenFile, StorageError> {
+        let path = self.data_path(Container::Images, &name)?;
+        let properties_path = self.properties_path(Container::Images, &name)?;
         const STEP: &str = "open a file";
         blocking(STEP, move || {
-            open_file(&path, &properties_path).map_err(|error| not_found_or(STEP, error))
+            open_file(name, &path, &properties_path).map_err(|error| not_found_or(STEP, error))
         })
         .await
     }
@@ -256,7 +261,7 @@ impl BlobStore for DirectoryStore {
     }
 
     fn image_url(&self, name: &str, public_base_url: &str) -> String {
-        format!("{public_base_url}/api/files/{}", encode_blob_path(name))
+        format!("{public_base_url}/api/files/{}", address::to_address(name))
     }
 
     fn protocol(&self) -> SasProtocol {
@@ -272,7 +277,7 @@ impl BlobStore for DirectoryStore {
     }
 }
 
-fn open_file(path: &Path, properties_path: &Path) -> io::Result<OpenFile> {
+fn open_file(name: String, path: &Path, properties_path: &Path) -> io::Result<OpenFile> {
     let file = std::fs::File::open(path)?;
     let attributes = file.metadata()?;
     if !attributes.is_file() {
@@ -281,6 +286,7 @@ fn open_file(path: &Path, properties_path: &Path) -> io::Result<OpenFile> {
     let last_modified = OffsetDateTime::from(attributes.modified()?);
     let (nanos, size_bytes) = (last_modified.unix_timestamp_nanos(), attributes.len());
     Ok(OpenFile {
+        name,
         file: tokio::fs::File::from_std(file),
         size_bytes,
         content_type: Properties::read(properties_path, path).content_type,

@@ -2,7 +2,7 @@
 
 use crate::{
     azurite,
-    service::{Answer, Service, client},
+    service::{Answer, Service, client, open},
 };
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
@@ -171,6 +171,49 @@ async fn a_foreign_web_page_in_the_folder_can_do_nothing() {
         );
         assert!(opened.header("content-security-policy").contains("sandbox"));
         assert_eq!(opened.header("x-content-type-options"), "nosniff");
+    }
+}
+
+/// A host that forwards requests turns some names into others, so those have addresses by id.
+#[tokio::test]
+async fn a_name_that_a_host_would_change_opens_by_its_id() {
+    let service = Service::start(&[]).await;
+    let plain = ["a red fox_1.png", "猫 + a&b;c=d|e.png"];
+    let changed = [
+        "100% fox_2.png",
+        "a?b_3.png",
+        "a#b_4.png",
+        "fox_5.png ",
+        "fox_6.png\n",
+        "~fox_7.png",
+    ];
+    for name in plain.iter().chain(&changed) {
+        std::fs::write(service.folder().join("images").join(name), name).unwrap();
+    }
+    let list = service.get("/api/getImages").await.json();
+    let images = list["imageUrls"].as_array().unwrap();
+    assert_eq!(images.len(), plain.len() + changed.len(), "{list}");
+    for image in images {
+        let (name, url) = (
+            image["name"].as_str().unwrap(),
+            image["url"].as_str().unwrap(),
+        );
+        let opened = open(url).await;
+        assert_eq!(
+            (opened.status, opened.text().as_str()),
+            (200, name),
+            "{url}"
+        );
+        let id = image["id"].as_str().unwrap();
+        let by_id = url.contains(&format!("/api/files/~{id}?"));
+        assert_eq!(by_id, changed.contains(&name), "{url}");
+        let other = images[0]["id"].as_str().unwrap();
+        if by_id && other != id {
+            let forged = url.replace(id, other);
+            open(&forged)
+                .await
+                .assert_problem(403, "signature_rejected");
+        }
     }
 }
 
