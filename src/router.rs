@@ -1,171 +1,36 @@
-//! The one path table, and what every request passes: normal paths, what browsers are told, no
-//! doubt about its bytes, a request id, one log line, errors as problem documents, CORS, the guard of its function.
+//! What every request passes: normal paths, what browsers are told, no doubt about its bytes, a
+//! request id, one log line, errors as problem documents, CORS, the guard of its function.
 
+mod alphabet;
 mod browser;
 mod cross_origin;
+mod functions;
 mod guard;
 mod observe;
 mod observed_body;
+mod path;
 mod strict;
 
+pub use alphabet::Alphabet;
+pub use functions::{AuthLevel, FUNCTIONS, Function};
+pub use guard::Guard;
 pub use strict::Doubt;
 
 use crate::{
-    app::{App, Service},
+    app::{App, Mode, Service},
     error::ApiError,
-    limits::Counted,
-    routes::{self, limited::tell_limits},
+    routes::{self, limited::tell_limits, request_id::INVOCATION_ID},
 };
 use axum::{
     Router,
-    extract::Request,
-    http::{Method, Uri, header::ALLOW, uri::PathAndQuery},
+    extract::{MatchedPath, Request},
+    http::{Method, StatusCode, header::ALLOW},
     middleware::{Next, from_fn, from_fn_with_state, map_request},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, any, delete, get, post},
+    routing::{MethodRouter, any},
 };
 use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc};
-
-pub use guard::Guard;
-
-/// Whom the platform lets through to a function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthLevel {
-    /// Everybody.
-    Anonymous,
-    /// Whoever has a function key.
-    Function,
-}
-
-/// One function: a folder of the Functions app and a path of the service.
-pub struct Function {
-    /// The folder with its `function.json`.
-    pub folder: &'static str,
-    /// The route below `/api/`, as the folder's `function.json` has it.
-    pub route: &'static str,
-    /// Its methods.
-    pub methods: &'static [Method],
-    /// Whom the platform lets through, as the folder's `function.json` has it.
-    pub auth_level: AuthLevel,
-    /// What it asks of callers itself, by `API_KEY`.
-    pub guard: Guard,
-    /// What of its requests has limits.
-    pub counted: Option<Counted>,
-    handler: fn() -> MethodRouter<Arc<App>>,
-}
-
-/// Every function; a test holds this table and the folders against each other.
-pub const FUNCTIONS: &[Function] = &[
-    Function {
-        folder: "generateImage",
-        route: "generateImage",
-        methods: &[Method::POST],
-        auth_level: AuthLevel::Anonymous,
-        guard: Guard::Key,
-        counted: Some(Counted::Images),
-        handler: || post(routes::generate_image::handle),
-    },
-    Function {
-        folder: "getImages",
-        route: "getImages",
-        methods: &[Method::GET],
-        auth_level: AuthLevel::Anonymous,
-        guard: Guard::Key,
-        counted: None,
-        handler: || get(routes::get_images::handle),
-    },
-    Function {
-        folder: "getChatGPTSuggestion",
-        route: "getChatGPTSuggestion",
-        methods: &[Method::GET],
-        auth_level: AuthLevel::Anonymous,
-        guard: Guard::Key,
-        counted: Some(Counted::Suggestions),
-        handler: || get(routes::get_chatgpt_suggestion::handle),
-    },
-    Function {
-        folder: "generateSASToken",
-        route: "generateSASToken",
-        methods: &[Method::GET],
-        auth_level: AuthLevel::Anonymous,
-        guard: Guard::Key,
-        counted: None,
-        handler: || get(routes::generate_sas_token::handle),
-    },
-    Function {
-        folder: "generate",
-        route: "generate",
-        methods: &[Method::GET, Method::POST],
-        auth_level: AuthLevel::Anonymous,
-        guard: Guard::Key,
-        counted: Some(Counted::Images),
-        handler: || get(routes::generate::handle_query).post(routes::generate::handle_body),
-    },
-    Function {
-        folder: "operations",
-        route: "operations/{id}",
-        methods: &[Method::GET, Method::DELETE],
-        auth_level: AuthLevel::Anonymous,
-        guard: Guard::Key,
-        counted: None,
-        handler: || get(routes::operations::handle_get).delete(routes::operations::handle_delete),
-    },
-    Function {
-        folder: "image",
-        route: "images/{id}",
-        methods: &[Method::GET],
-        auth_level: AuthLevel::Anonymous,
-        guard: Guard::Key,
-        counted: None,
-        handler: || get(routes::image::handle_get),
-    },
-    Function {
-        folder: "imageAdmin",
-        route: "images/{id}",
-        methods: &[Method::DELETE],
-        auth_level: AuthLevel::Function,
-        guard: Guard::Owner,
-        counted: None,
-        handler: || delete(routes::image::handle_delete),
-    },
-    Function {
-        folder: "thumbnails",
-        route: "thumbnails/{id}",
-        methods: &[Method::GET],
-        auth_level: AuthLevel::Anonymous,
-        guard: Guard::KeyOrAddress,
-        counted: None,
-        handler: || get(routes::thumbnails::handle),
-    },
-    Function {
-        folder: "health",
-        route: "health",
-        methods: &[Method::GET],
-        auth_level: AuthLevel::Anonymous,
-        guard: Guard::Open,
-        counted: None,
-        handler: || get(routes::health::handle),
-    },
-    Function {
-        folder: "openapi",
-        route: "openapi.json",
-        methods: &[Method::GET],
-        auth_level: AuthLevel::Anonymous,
-        guard: Guard::Open,
-        counted: None,
-        handler: || get(routes::openapi::handle),
-    },
-    Function {
-        folder: "files",
-        route: "files/{*path}",
-        methods: &[Method::GET, Method::HEAD],
-        auth_level: AuthLevel::Anonymous,
-        guard: Guard::Open,
-        counted: None,
-        handler: || get(routes::files::handle),
-    },
-];
 
 /// All paths of a service.
 pub fn router(service: &Service) -> Router {
@@ -182,55 +47,77 @@ pub fn router(service: &Service) -> Router {
             router.route(&path, any(refuse))
         }),
     };
-    let functions =
-        functions.fallback(|| async { ApiError::not_found("there is no function at this path") });
+    let functions = functions.fallback(routes::not_found);
     let functions = match service {
         Service::Ready(app) => cross_origin::allow(functions, &app.cors_origins),
         Service::Misconfigured => functions,
     };
-    let observed = functions.layer(from_fn(observe::observe));
-    // The host's probe asks for `/` every 25 ms while it waits, and every few seconds later:
-    // it is answered ahead of everything else.
-    let routes = Router::new()
-        .route("/", get(routes::root::handle))
-        .fallback_service(observed);
+    let mode = match service {
+        Service::Ready(app) => app.mode,
+        Service::Misconfigured => Mode::Handler,
+    };
+    let observed = functions
+        .layer(from_fn(answer_options))
+        .layer(from_fn(observe::observe));
     // Middleware of a router runs behind its matching, so the paths are made normal around it.
     Router::new()
-        .fallback_service(routes)
-        .layer(from_fn(strict::check))
+        .fallback_service(observed)
+        .layer(from_fn(answer_probe))
+        .layer(from_fn_with_state(mode, strict::check))
         .layer(from_fn(browser::guard))
-        .layer(map_request(normalize_path))
+        .layer(map_request(path::normalize))
 }
 
 /// Where there are functions. Two may share a path: the platform asks for a key by the folder.
 fn paths() -> BTreeSet<String> {
-    FUNCTIONS.iter().map(normal_path).collect()
+    FUNCTIONS.iter().map(Function::normal_path).collect()
+}
+
+fn functions_at(path: &str) -> impl Iterator<Item = &'static Function> {
+    FUNCTIONS.iter().filter(move |it| it.normal_path() == path)
 }
 
 fn methods_at(path: &str, app: &Arc<App>) -> MethodRouter<Arc<App>> {
-    let here = || FUNCTIONS.iter().filter(|it| normal_path(it) == path);
-    let handlers = here().fold(MethodRouter::new(), |all, function| {
+    let handlers = functions_at(path).fold(MethodRouter::new(), |all, function| {
         all.merge(guarded(function, app))
     });
-    let allowed = names_of(here().flat_map(|function| function.methods));
-    handlers.fallback(|| wrong_method(allowed))
+    let allowed = allowed_at(path);
+    let handlers = match allowed.contains(Method::OPTIONS.as_str()) {
+        true => handlers.options(StatusCode::NO_CONTENT),
+        false => handlers,
+    };
+    let handlers = handlers.fallback(|| wrong_method(allowed));
+    match functions_at(path).find_map(|function| function.alphabet) {
+        Some(alphabet) => {
+            let fixed_part = path.find('{').unwrap_or_default();
+            let check = move |request: Request, next: Next| async move {
+                match alphabet.allows(&request.uri().path()[fixed_part..]) {
+                    true => next.run(request).await,
+                    false => routes::not_found().await.into_response(),
+                }
+            };
+            handlers.layer(from_fn(check))
+        }
+        None => handlers,
+    }
 }
 
-/// As `Allow` lists them.
-fn names_of<'a>(methods: impl IntoIterator<Item = &'a Method>) -> String {
-    let names: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
-    names.join(", ")
+/// The methods of a path as `Allow` lists them.
+fn allowed_at(path: &str) -> String {
+    let methods = functions_at(path).flat_map(|function| function.methods);
+    methods.map(Method::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// A function's handler behind its guard; only who passes it is told of limits.
 fn guarded(function: &Function, app: &Arc<App>) -> MethodRouter<Arc<App>> {
     let mut handler = (function.handler)();
+    let has = |method| function.methods.contains(&method);
+    if has(Method::GET) && !has(Method::HEAD) {
+        // axum answers HEAD with the GET handler, which would pay for what it throws away.
+        let allowed = allowed_at(&function.normal_path());
+        handler = handler.head(|| wrong_method(allowed));
+    }
     if let Some(counted) = function.counted {
-        if function.methods.contains(&Method::GET) {
-            // It would run, and pay for, what a GET does.
-            let allowed = names_of(function.methods);
-            handler = handler.head(|| wrong_method(allowed));
-        }
         let app = app.clone();
         let tell = move |request: Request, next: Next| {
             let app = app.clone();
@@ -248,35 +135,29 @@ async fn wrong_method(allowed: String) -> Response {
     ([(ALLOW, allowed)], refusal).into_response()
 }
 
-fn normal_path(function: &Function) -> String {
-    match function.route.split_once('/') {
-        None => format!("/api/{}", function.route.to_ascii_lowercase()),
-        Some((name, rest)) => format!("/api/{}/{rest}", name.to_ascii_lowercase()),
+/// OPTIONS runs nothing and asks for no key. Outside of CORS, which answers its preflights itself.
+async fn answer_options(request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>();
+    let allowed = path.map(|path| allowed_at(path.as_str()));
+    let is_options = request.method() == Method::OPTIONS;
+    let mut response = next.run(request).await;
+    if let Some(allowed) = allowed.filter(|allowed| is_options && allowed.contains("OPTIONS"))
+        && response.status().is_success()
+        && let Ok(allowed) = allowed.parse()
+    {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response.headers_mut().insert(ALLOW, allowed);
     }
+    response
 }
 
-/// The host matches paths in any letter case and with a trailing slash, and passes them on as
-/// they were typed. Lower-cases `/api/<function>`, the part that is not a value.
-async fn normalize_path(mut request: Request) -> Result<Request, Response> {
-    let path = request.uri().path();
-    let trimmed = match path.trim_end_matches('/') {
-        "" => "/",
-        trimmed => trimmed,
-    };
-    let fixed_part_ends = trimmed.match_indices('/').nth(2).map(|(index, _)| index);
-    let (fixed, rest) = trimmed.split_at(fixed_part_ends.unwrap_or(trimmed.len()));
-    let normal = fixed.to_ascii_lowercase() + rest;
-    if normal != path {
-        let with_query = match request.uri().query() {
-            Some(query) => format!("{normal}?{query}"),
-            None => normal,
-        };
-        let mut parts = request.uri().clone().into_parts();
-        // A part of a URI that was valid stays valid in lower case.
-        parts.path_and_query = PathAndQuery::try_from(with_query).ok();
-        if let Ok(uri) = Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
+/// The Functions host's probe asks for `/` every 25 ms while it waits for a start, and every few
+/// seconds later. It has no invocation id, and is answered ahead of everything else.
+async fn answer_probe(request: Request, next: Next) -> Response {
+    let is_invocation = request.headers().contains_key(INVOCATION_ID);
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    match request.uri().path() == "/" && is_read && !is_invocation {
+        true => routes::root::handle().await.into_response(),
+        false => next.run(request).await,
     }
-    Ok(request)
 }

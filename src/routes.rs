@@ -2,6 +2,7 @@
 //! capability, answer.
 
 pub mod admin;
+pub mod arrival;
 pub mod base_url;
 pub mod caller;
 pub mod entity_tag;
@@ -25,3 +26,13 @@ pub mod request_id;
 pub mod request_key;
 pub mod root;
 pub mod thumbnails;
+
+use crate::error::ApiError;
+
+/// What a path answers that belongs to no function.
+///
+/// # Errors
+/// Always, with 404.
+pub async fn not_found() -> Result<(), ApiError> {
+    Err(ApiError::not_found("there is no function at this path"))
+}

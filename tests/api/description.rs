@@ -114,7 +114,7 @@ impl Seen<'_> {
 
 /// The description of a path as it was called.
 fn path_item(route: &str) -> Option<&'static Value> {
-    let mut parts = route.trim_end_matches('/').splitn(2, '/');
+    let mut parts = route.strip_suffix('/').unwrap_or(route).splitn(2, '/');
     let (function, rest) = (parts.next()?.to_ascii_lowercase(), parts.next());
     let mut paths = DOCUMENT["paths"].as_object()?.iter();
     paths.find_map(|(path, item)| {

@@ -200,9 +200,9 @@ async fn a_stored_png_carries_its_texts_and_the_same_pixels() {
 async fn a_path_says_which_methods_it_has() {
     let service = Service::start(&[]).await;
     for (path, method, allowed) in [
-        ("images/x", "PUT", "GET, DELETE"),
-        ("images/x", "POST", "GET, DELETE"),
-        ("thumbnails/x", "DELETE", "GET"),
+        ("images/x", "PUT", "GET, HEAD, OPTIONS, DELETE"),
+        ("images/x", "POST", "GET, HEAD, OPTIONS, DELETE"),
+        ("thumbnails/x", "DELETE", "GET, HEAD, OPTIONS"),
     ] {
         let method = method.parse().unwrap();
         let ask = client().request(method, format!("{}/api/{path}", service.base()));

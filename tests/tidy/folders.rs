@@ -23,7 +23,7 @@ fn each_function_has_its_folder_and_each_folder_its_function() {
         };
         let expected = json!({"bindings": [
             {"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": level,
-             "methods": methods, "route": function.route},
+             "methods": methods, "route": function.route()},
             {"type": "http", "direction": "out", "name": "res"},
         ]});
         assert_eq!(json_of(&path), expected, "{path}");
@@ -47,7 +47,7 @@ fn the_host_is_told_what_it_needs_and_nothing_that_slows_it() {
         json!({
             "version": "2.0",
             "functionTimeout": "00:10:00",
-            "extensions": {"http": {"routePrefix": "api"}},
+            "extensions": {"http": {"routePrefix": ""}},
             "customHandler": {
                 // The bare name: with a path before it the publishing tool forgets the x bit.
                 "description": {"defaultExecutablePath": "visionary"},

@@ -18,6 +18,8 @@ use utoipa::{
 
 const DESCRIPTION: &str = "A prompt goes in, a picture is made, stored, and listed behind \
     short-lived read-only signatures. Paths match in any letter case and with a trailing slash. \
+    Where a path takes GET and the call is free, HEAD answers like GET, and OPTIONS is a 204 whose \
+    `Allow` lists the methods. \
     Errors are problem documents (RFC 9457); every answer has an `X-Request-Id`. Fields that \
     nobody knows are named in `warnings`, unknown parameters are ignored.";
 

@@ -291,7 +291,7 @@ fn targets() -> Vec<Row> {
         line(
             "a path with half a percent sign",
             "GET /api/files/%zz",
-            Answered(403, 1),
+            Answered(404, 1),
         ),
         line("`TRACE`", "TRACE /", Answered(405, 1)),
         line("a method that nobody knows", "SMUGGLE /", Answered(405, 1)),

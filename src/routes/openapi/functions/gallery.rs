@@ -23,16 +23,7 @@ pub(super) fn functions() -> Vec<Described> {
         described("images/{id}", HttpMethod::Delete, removal()),
         described("thumbnails/{id}", HttpMethod::Get, thumbnail()),
         described("generateSASToken", HttpMethod::Get, signature()),
-        described(
-            "files/{path}",
-            HttpMethod::Get,
-            file(("getFile", "An image of the folder store")),
-        ),
-        described(
-            "files/{path}",
-            HttpMethod::Head,
-            file(("headFile", "What is known of an image of the folder store")),
-        ),
+        described("files/{path}", HttpMethod::Get, file()),
     ]
 }
 
@@ -187,12 +178,12 @@ fn signature() -> OperationBuilder {
     .response("200", token)
 }
 
-fn file((id, summary): (&str, &str)) -> OperationBuilder {
+fn file() -> OperationBuilder {
     let description = "Where the store is a folder: its images, behind the signatures that other \
         answers' addresses hold. The path has several segments.";
     let described = operation(
-        (id, TAG),
-        summary,
+        ("getFile", TAG),
+        "An image of the folder store",
         description,
         &["signature_rejected", "not_found", "storage_error"],
     )
@@ -218,15 +209,10 @@ fn file((id, summary): (&str, &str)) -> OperationBuilder {
             let term = parameter(ParameterIn::Query, name, meaning, text());
             described.parameter(term.required(Required::False))
         });
-    match id {
-        "getFile" => ranges(described),
-        _ => described
-            .response("200", whole())
-            .response("304", unchanged_file()),
-    }
+    ranges(described)
 }
 
-/// Of a GET, which may ask for a part.
+/// A part of the file may be asked for.
 fn ranges(described: OperationBuilder) -> OperationBuilder {
     let range = parameter(
         ParameterIn::Header,
