@@ -2,9 +2,7 @@
 
 use crate::{
     api_key::ApiKey,
-    config::{
-        AzureConfig, ConfigProblems, Mode, Peers, ProviderConfig, ServiceConfig, StorageConfig,
-    },
+    config::{AzureConfig, ConfigProblems, ProviderConfig, ServiceConfig, StorageConfig},
     credentials::Credentials,
     error,
     gallery::Gallery,
@@ -24,7 +22,12 @@ use crate::{
     },
     suggestions::Suggestions,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Once},
+    time::Duration,
+};
+
+pub use crate::config::{CallerSource, HostForwardedHeaders, Mode};
 
 /// What is served: the service, or the news that its settings are wrong.
 pub enum Service {
@@ -110,12 +113,14 @@ pub struct App {
     pub api_key: Option<ApiKey>,
     /// How much callers may ask for.
     pub limits: Arc<Limits>,
-    /// Whether every connection comes from a proxy, which notes the caller's address last.
-    pub is_behind_proxy: bool,
+    /// Which of a request's addresses is the caller's.
+    pub caller_source: CallerSource,
+    /// Has the log say once that callers cannot be told apart, though the platform could.
+    pub unknown_callers: Once,
     /// Origins whose pages may call.
     pub cors_origins: Vec<String>,
     /// Whether the Functions host started this process and stands between it and every caller.
-    pub is_behind_host: bool,
+    pub mode: Mode,
     /// An event stream says something at least so often.
     pub event_heartbeat: Duration,
     summary: String,
@@ -184,9 +189,10 @@ impl App {
             public_base_url: config.public_base_url,
             api_key: config.api_key,
             limits,
-            is_behind_proxy: config.peers == Peers::Proxy,
+            caller_source: config.caller_source,
+            unknown_callers: Once::new(),
             cors_origins: config.cors_origins,
-            is_behind_host: config.mode == Mode::Handler,
+            mode: config.mode,
             event_heartbeat: config.event_heartbeat,
         })
     }

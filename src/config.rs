@@ -42,14 +42,38 @@ pub enum Mode {
     Standalone,
 }
 
-/// What a connection's other end is.
+/// Which of a request's addresses is the caller's: it depends on who writes the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Peers {
-    /// The callers themselves: what they write about their addresses says nothing.
-    Callers,
-    /// A proxy, the platform's or one's own, which notes the caller as the last hop of
-    /// `X-Forwarded-For`.
-    Proxy,
+pub enum CallerSource {
+    /// The connection's peer.
+    Peer,
+    /// The last hop of `X-Forwarded-For`, which a proxy of the operator's writes.
+    OwnProxy,
+    /// Behind the Functions host on App Service or Flex Consumption, whose front ends overwrite
+    /// `CLIENT-IP`. Without that field as in Container Apps.
+    AppService(HostForwardedHeaders),
+    /// Behind the Functions host in Container Apps, whose ingress appends to `X-Forwarded-For`.
+    ContainerApps(HostForwardedHeaders),
+    /// Behind a Functions host that no front end stands before: callers cannot be told apart.
+    Unknown,
+}
+
+/// Whether the Functions host itself reads `X-Forwarded-For` and `X-Forwarded-Proto`
+/// (`ASPNETCORE_FORWARDEDHEADERS_ENABLED`): it then takes the last hop for its peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostForwardedHeaders {
+    /// It proxies with the last hop as `X-Forwarded-For`, and forwards without that hop.
+    Read,
+    /// It proxies with its own peer as `X-Forwarded-For`, and forwards the field as it came.
+    Ignored,
+}
+
+impl CallerSource {
+    /// Whether a front end of Azure stands before the Functions host; it speaks https.
+    #[must_use]
+    pub fn is_azure_front_end(self) -> bool {
+        matches!(self, Self::AppService(_) | Self::ContainerApps(_))
+    }
 }
 
 /// Where to listen, and what to serve there.
@@ -86,8 +110,8 @@ pub struct ServiceConfig {
     pub api_key: Option<ApiKey>,
     /// How much callers may ask for.
     pub limits: LimitSettings,
-    /// Whose word says where a caller is.
-    pub peers: Peers,
+    /// Which of a request's addresses is the caller's.
+    pub caller_source: CallerSource,
     /// Origins whose pages may call; only standing alone.
     pub cors_origins: Vec<String>,
     /// Who started this process.
@@ -202,7 +226,7 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
     let operations = read_operations(reader);
     let public_base_url = reader.base_url("PUBLIC_BASE_URL");
     let limits = access::read_limits(reader, is_deployed);
-    let peers = access::read_peers(reader, mode);
+    let caller_source = access::read_caller_source(reader, mode);
     let cors_origins = match mode {
         Mode::Standalone => reader.origins("CORS_ORIGINS"),
         Mode::Handler => Vec::new(),
@@ -218,7 +242,7 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
         public_base_url,
         api_key,
         limits,
-        peers,
+        caller_source,
         cors_origins,
         mode,
         // Well within the patience of every proxy on the way.

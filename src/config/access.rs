@@ -1,6 +1,6 @@
 //! Who may call, and how much: the key, the limits, and whose word says where a caller is.
 
-use super::{Mode, Peers, reader::Reader};
+use super::{CallerSource, HostForwardedHeaders, Mode, reader::Reader};
 use crate::{api_key::ApiKey, limits::LimitSettings};
 
 /// A key can be tried as fast as the service answers; shorter ones are words.
@@ -36,11 +36,23 @@ pub(super) fn read_limits(reader: &mut Reader<'_>, is_deployed: bool) -> LimitSe
     }
 }
 
-/// Behind the Functions host there is always the platform's front end.
-pub(super) fn read_peers(reader: &mut Reader<'_>, mode: Mode) -> Peers {
+/// Behind the Functions host the platform decides; standing alone the operator does.
+pub(super) fn read_caller_source(reader: &mut Reader<'_>, mode: Mode) -> CallerSource {
     let trusted = reader.one_of("TRUST_FORWARDED_FOR", &["on", "off"]);
+    // The handler inherits the host's environment. ASP.NET takes nothing but `true` for yes.
+    let forwarded_headers = match reader.text(&["ASPNETCORE_FORWARDEDHEADERS_ENABLED"]) {
+        Some(value) if value.eq_ignore_ascii_case("true") => HostForwardedHeaders::Read,
+        _ => HostForwardedHeaders::Ignored,
+    };
     match (mode, trusted.as_deref()) {
-        (Mode::Handler, _) | (_, Some("on")) => Peers::Proxy,
-        _ => Peers::Callers,
+        (Mode::Standalone, Some("on")) => CallerSource::OwnProxy,
+        (Mode::Standalone, _) => CallerSource::Peer,
+        (Mode::Handler, _) if reader.is_set("CONTAINER_APP_NAME") => {
+            CallerSource::ContainerApps(forwarded_headers)
+        }
+        (Mode::Handler, _) if reader.is_set("WEBSITE_SITE_NAME") => {
+            CallerSource::AppService(forwarded_headers)
+        }
+        (Mode::Handler, _) => CallerSource::Unknown,
     }
 }

@@ -1,6 +1,9 @@
 //! Who shows the service's key, and who may do what without it.
 
-use crate::{app::App, error::ApiError};
+use crate::{
+    app::{App, Mode},
+    error::ApiError,
+};
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 
 const API_KEY: &str = "x-api-key";
@@ -37,7 +40,7 @@ pub fn check_key(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
 /// # Errors
 /// 401 without the key, 403 where there is none.
 pub fn check_admin(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
-    match app.api_key.is_none() && !app.is_behind_host {
+    match app.api_key.is_none() && app.mode == Mode::Standalone {
         true => Err(ApiError::no_api_key()),
         false => check_key(app, headers),
     }

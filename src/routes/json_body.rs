@@ -11,8 +11,9 @@ use axum::{
 use http_body::Body as _;
 use serde_json::{Map, Value};
 
-/// The longest prompt, each character as two `\u` escapes, and the other fields.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// The largest body that a function takes: the longest prompt, each character as two `\u` escapes,
+/// and the other fields.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Why a body gave no fields.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 
 use axum::http::HeaderMap;
 
-const INVOCATION_ID: &str = "x-azure-functions-invocationid";
+/// The Functions host sets it on every request that it hands over.
+pub const INVOCATION_ID: &str = "x-azure-functions-invocationid";
 
 /// An id that a caller can quote and the log knows.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use super::request_id::RequestId;
 use crate::{
-    app::App,
+    app::{App, Mode},
     error::{ApiError, IDEMPOTENCY_KEY},
     images::RETRY_PAID,
     operations::{KeyOrigin, MAX_KEY_LENGTH, RequestKey},
@@ -34,7 +34,9 @@ pub fn request_key(
             let text = key.to_str().map_err(|_| invalid("is not ASCII"))?;
             (text, KeyOrigin::Caller)
         }
-        (None, _) if app.is_behind_host && id.is_invocation() => (id.as_str(), KeyOrigin::Host),
+        (None, _) if app.mode == Mode::Handler && id.is_invocation() => {
+            (id.as_str(), KeyOrigin::Host)
+        }
         (None, _) => return Ok(None),
     };
     let body = body_text(function, fields);

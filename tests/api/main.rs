@@ -20,6 +20,7 @@ mod upstream;
 
 mod access;
 mod account_faults;
+mod behind_host;
 mod bounded_memory;
 mod broken_answers;
 mod browser;

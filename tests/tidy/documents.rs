@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use visionary::{
     config::{LATER_SETTINGS, SETTINGS},
     router::FUNCTIONS,
+    routes::json_body::MAX_BODY_BYTES,
 };
 
 /// The platform, the Functions host and the shell set these; they have no place in the app's
@@ -61,10 +62,21 @@ fn the_example_file_names_every_setting_and_sets_none() {
     let example: Value = serde_json::from_str(&read("local.settings.example.json")).unwrap();
     assert_eq!(example["IsEncrypted"], false);
     let values = example["Values"].as_object().unwrap();
-    assert_eq!(values["FUNCTIONS_WORKER_RUNTIME"], "custom");
+    let most_bytes = MAX_BODY_BYTES.to_string();
+    let of_the_host = [
+        ("FUNCTIONS_WORKER_RUNTIME", "custom"),
+        ("AzureWebJobsDisableHomepage", "true"),
+        ("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", &most_bytes),
+    ];
+    let deployment = read("docs/DEPLOYMENT.md");
+    for (name, value) in of_the_host {
+        assert_eq!(values[name], value, "{name}");
+        let documented = format!("`{name}={value}`");
+        assert!(deployment.contains(&documented), "{documented}");
+    }
     let named: BTreeSet<&str> = values
         .iter()
-        .filter(|(name, _)| *name != "FUNCTIONS_WORKER_RUNTIME")
+        .filter(|(name, _)| of_the_host.iter().all(|(known, _)| *name != known))
         .map(|(name, value)| {
             assert_eq!(
                 value,
@@ -87,6 +99,7 @@ fn the_settings_table_is_what_the_code_reads() {
     let others = [
         "WEBSITE_SITE_NAME",
         "CONTAINER_APP_NAME",
+        "ASPNETCORE_FORWARDEDHEADERS_ENABLED",
         "IDENTITY_HEADER",
         "PATH",
         "XDG_DATA_HOME",

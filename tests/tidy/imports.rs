@@ -156,6 +156,7 @@ fn modules_import_only_what_stands_below_them() {
 fn routes_do_not_know_one_another() {
     let shared = [
         "admin",
+        "arrival",
         "base_url",
         "caller",
         "entity_tag",

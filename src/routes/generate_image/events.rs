@@ -9,7 +9,7 @@ use crate::{
     images::PartialImage,
     operations::{FinishedOperation, OperationError, Started},
     picture_json::PictureJson,
-    routes::{image_answer::ImageAnswer, operation_answer::operation_location},
+    routes::{arrival::Arrival, image_answer::ImageAnswer, operation_answer::operation_location},
 };
 use axum::{body::Body, http::HeaderMap};
 use futures_util::{Stream, stream};
@@ -18,17 +18,14 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use tokio::sync::mpsc;
 use tracing::Span;
 
-/// The Functions host sets it in proxying mode alone.
-const PROXIED: &str = "x-ms-invocation-id";
-
 /// A host in forwarding mode would hold the whole stream back until its end.
 ///
 /// # Errors
 /// 406 with what can be asked for instead.
 pub(super) fn check_host(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
-    match app.is_behind_host && !headers.contains_key(PROXIED) {
-        true => Err(ApiError::no_event_stream()),
-        false => Ok(()),
+    match Arrival::of(app.mode, headers) {
+        Arrival::Forwarded => Err(ApiError::no_event_stream()),
+        Arrival::Direct | Arrival::Proxied => Ok(()),
     }
 }
 

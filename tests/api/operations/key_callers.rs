@@ -50,30 +50,47 @@ async fn callers_with_other_credentials_have_other_keys() {
 }
 
 #[tokio::test]
-async fn behind_the_host_a_caller_is_the_last_hop() {
+async fn behind_the_host_keys_belong_to_the_addresses_that_the_platform_tells_apart() {
     let upstream = quick_upstream().await;
-    let service = handler(&upstream, |_| {}).await;
-    for (hops, expected) in [
+    let base_url = upstream.base_url();
+    let settings = [
+        ("OPENAI_BASE_URL", base_url.as_str()),
+        ("FUNCTIONS_CUSTOMHANDLER_PORT", "1"),
+        ("WEBSITE_SITE_NAME", "app"),
+    ];
+    let service = Service::start_with(&settings, |config| {
+        config.limits.caller_per_minute = None;
+    });
+    let service = service.await;
+    for (address, expected) in [
         ("203.0.113.7:4711", true),
         ("203.0.113.7:815", false), // each connection has a port of its own
-        ("198.51.100.1, 203.0.113.7:1", false), // what stands before it, the caller wrote
-        ("203.0.113.7, 198.51.100.1:1", true),
+        ("198.51.100.1:1", true),
         ("[2001:db8::1]:5", true),
         ("[2001:db8::1]:6", false),
         ("[2001:db8::2]:5", true),
     ] {
-        let headers = [KEY, ("x-forwarded-for", hops)];
-        assert_eq!(
-            is_sent(&upstream, &service, &headers).await,
-            expected,
-            "{hops}"
-        );
+        let headers = [KEY, ("client-ip", address)];
+        let is_new = is_sent(&upstream, &service, &headers).await;
+        assert_eq!(is_new, expected, "{address}");
     }
     // Credentials stay while a phone changes its network.
     let token = ("authorization", "Bearer t");
-    let from = |hop| [KEY, token, ("x-forwarded-for", hop)];
+    let from = |address| [KEY, token, ("client-ip", address)];
     assert!(is_sent(&upstream, &service, &from("203.0.113.7:1")).await);
     assert!(!is_sent(&upstream, &service, &from("203.0.113.99:1")).await);
+}
+
+/// `func start`, or a container without a front end: no header tells callers apart.
+#[tokio::test]
+async fn behind_a_host_that_is_not_deployed_keys_without_credentials_are_shared() {
+    let upstream = quick_upstream().await;
+    let service = handler(&upstream, |_| {}).await;
+    assert!(is_sent(&upstream, &service, &[KEY]).await);
+    for name in ["client-ip", "x-forwarded-for"] {
+        let headers = [KEY, (name, "203.0.113.7")];
+        assert!(!is_sent(&upstream, &service, &headers).await, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use super::{Running, program};
 use crate::{
     azurite,
+    behind_host::proxied,
     service::{Answer, client},
     upstream::{self, Upstream},
 };
@@ -53,6 +54,36 @@ async fn an_unreachable_provider_is_no_noise_at_the_start() {
         !printed.contains("WARN") && !printed.contains("ERROR"),
         "{printed}"
     );
+}
+
+/// In Container Apps a host that ignores what the ingress notes makes all callers one.
+#[tokio::test]
+async fn that_callers_cannot_be_told_apart_is_in_the_log_once_with_what_to_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = super::free_port().to_string();
+    let running = Running::start(program(&[
+        ("FUNCTIONS_CUSTOMHANDLER_PORT", &port),
+        ("CONTAINER_APP_NAME", "app"),
+        ("IMAGE_PROVIDER", "demo"),
+        ("STORAGE_DIR", folder.path().to_str().unwrap()),
+    ]))
+    .await;
+    for id in ["a", "b"] {
+        let ask = client().post(format!("{}/api/generateImage", running.base));
+        let ask = proxied(id)
+            .iter()
+            .fold(ask, |ask, (name, value)| ask.header(*name, *value));
+        let ask = ask.header("x-forwarded-for", "100.100.0.5");
+        let answer = Answer::of(ask.body("{\"prompt\":\"a\",\"size\":\"64x64\"}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    running.signal("-TERM");
+    let (code, printed) = running.end().await;
+    assert_eq!(code, Some(0));
+    let is_warning = |line: &&str| line.contains("all callers count as one");
+    let warnings: Vec<&str> = printed.lines().filter(is_warning).collect();
+    assert_eq!(warnings.len(), 1, "{printed}");
+    assert!(warnings[0].contains("set ASPNETCORE_FORWARDEDHEADERS_ENABLED=true"));
 }
 
 /// Whatever is asked of the log: no key, no signature, no function key, no prompt.
