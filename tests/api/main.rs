@@ -27,6 +27,7 @@ mod cursors;
 mod description;
 mod downloads;
 mod event_stream;
+mod empty_values;
 mod files;
 mod generate;
 mod generate_faults;
