@@ -9,7 +9,8 @@ pub static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| visionary::routes::openapi::document(10, "http://localhost:7071"));
 
 /// Headers that callers act on: whoever sends one has to say so.
-const TOLD: [&str; 16] = [
+const TOLD: [&str; 17] = [
+    "accept-encoding",
     "accept-ranges",
     "allow",
     "content-disposition",

@@ -20,14 +20,15 @@ mod upstream;
 
 mod access;
 mod account_faults;
+mod bodies;
 mod bounded_memory;
 mod broken_answers;
 mod browser;
 mod cursors;
 mod description;
 mod downloads;
-mod event_stream;
 mod empty_values;
+mod event_stream;
 mod files;
 mod generate;
 mod generate_faults;

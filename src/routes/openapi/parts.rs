@@ -82,6 +82,10 @@ fn failure(status: u16, rows: &[&ErrorCode]) -> Response {
             text_header("How to show a key: `Bearer`."),
         ),
         409 | 429 => add("Retry-After", retry_after()),
+        415 => add(
+            "Accept-Encoding",
+            text_header("`identity`, where the body has a content coding."),
+        ),
         _ => {}
     }
     response.build()

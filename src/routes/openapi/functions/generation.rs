@@ -57,8 +57,8 @@ fn generate_image() -> OperationBuilder {
         JSON, `Accept: text/event-stream` previews and then the same JSON as events, \
         `Prefer: respond-async` a 202 with the address of an operation, and anything else the \
         text `Image uploaded successfully`. A 200 means that the images are stored.\n\n\
-        A body without a Content-Type, or with that of forms, is read as JSON too unless a web \
-        page sends it.";
+        The body is JSON in UTF-8 without a Content-Encoding. Without a Content-Type, or with \
+        that of forms, it is read as JSON too unless a web page sends it.";
     let prefer = parameter(
         ParameterIn::Header,
         "Prefer",
