@@ -12,7 +12,7 @@ use axum::{
     body::Body,
     http::{
         HeaderName, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     response::{IntoResponse, Response},
 };
@@ -28,6 +28,9 @@ const MISCONFIGURED: &str = "misconfigured";
 
 /// The same in an answer's body.
 const LOCATION_FIELD: &str = "operationLocation";
+
+/// What a 415 names that is about a content coding and not about a media type.
+const CODING_FIELD: &str = "Content-Encoding";
 
 /// An answer that is no success.
 #[derive(Debug)]
@@ -118,6 +121,18 @@ impl ApiError {
         )
         .with("field", "Content-Type")
         .with("allowed", "application/json")
+    }
+
+    /// The body has a content coding, which no function decodes.
+    #[must_use]
+    pub fn unsupported_coding(detail: &'static str) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            detail,
+        )
+        .with("field", CODING_FIELD)
+        .with("allowed", "identity")
     }
 
     /// The body came too slowly.
@@ -340,6 +355,8 @@ impl ApiError {
         let (status, retry_after) = (self.status, self.retry_after_seconds());
         let location = self.extra.get(LOCATION_FIELD).and_then(Value::as_str);
         let location = location.and_then(|location| HeaderValue::from_str(location).ok());
+        let field = self.extra.get("field");
+        let is_of_coding = field.is_some_and(|name| name == CODING_FIELD);
         let body = Body::new(self.into_text(request_id));
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
@@ -351,6 +368,11 @@ impl ApiError {
         }
         if let Some(location) = location {
             headers.insert(OPERATION_LOCATION, location);
+        }
+        if is_of_coding {
+            // RFC 9110 section 12.5.3: it tells this 415 from those about media types.
+            let identity = HeaderValue::from_static("identity");
+            headers.insert(ACCEPT_ENCODING, identity);
         }
         if status == StatusCode::UNAUTHORIZED {
             // RFC 9110 section 11.6.1 wants it.

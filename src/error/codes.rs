@@ -88,7 +88,7 @@ pub const ERROR_CODES: &[ErrorCode] = &[
     row(
         415,
         "unsupported_media_type",
-        "the body must be JSON, and say so where a web page sends it",
+        "the body must be JSON without a Content-Encoding, and say so where a web page sends it",
     ),
     row(
         422,

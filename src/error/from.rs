@@ -36,9 +36,9 @@ impl From<InvalidOption> for ApiError {
 impl From<InvalidGpuSampleRequest> for ApiError {
     fn from(error: InvalidGpuSampleRequest) -> Self {
         match error {
-            InvalidGpuSampleRequest::NoPrompt => {
+            InvalidGpuSampleRequest::NoPrompt { .. } => {
                 let allowed = format!("a text of 1 to {} characters", Prompt::MAX_CHARACTERS);
-                Self::missing(&error.to_string(), "prompt", &allowed)
+                Self::missing(&error.to_string(), "prompt", &allowed).logged_as("prompt is missing")
             }
             InvalidGpuSampleRequest::Option(error) => error.into(),
         }

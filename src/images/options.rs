@@ -275,8 +275,9 @@ fn as_u32(bounded: u64) -> u32 {
 /// `prompt`, or its synonyms `instruction` and `text`; two different values are a mistake.
 fn parse_prompt(fields: &mut Fields) -> Result<Prompt, InvalidOption> {
     let allowed = format!("a text of 1 to {} characters", Prompt::MAX_CHARACTERS);
+    let names = ["prompt", "instruction", "text"];
     let mut given: Option<(&str, String)> = None;
-    for name in ["prompt", "instruction", "text"] {
+    for name in names {
         let Some(text) = fields.any_text(name, &allowed)? else {
             continue;
         };
@@ -290,7 +291,8 @@ fn parse_prompt(fields: &mut Fields) -> Result<Prompt, InvalidOption> {
         }
     }
     let Some((name, text)) = given else {
-        return Err(fields::invalid("prompt", "is missing", &allowed));
+        let problem = format!("is missing{}", fields.misspelling_of(&names));
+        return Err(fields::invalid("prompt", &problem, &allowed));
     };
     Prompt::parse(&text).map_err(|error| {
         let problem = match error {
@@ -327,11 +329,11 @@ fn parse_size(fields: &mut Fields) -> Result<(Option<ImageSize>, bool), InvalidO
             "is given beside width or height",
             "one of the two ways",
         )),
-        (None, ..) => Err(fields::invalid(
-            "width",
-            "or height is given alone",
-            "both or neither",
-        )),
+        (None, ..) => {
+            let misspelling = fields.misspelling_of(&["width", "height"]);
+            let problem = format!("or height is given alone{misspelling}");
+            Err(fields::invalid("width", &problem, "both or neither"))
+        }
     }
 }
 

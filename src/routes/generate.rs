@@ -83,7 +83,8 @@ pub async fn handle_body(
     let fields = match json_body::read_object(&parts.headers, body).await {
         // The sample reads such a body as one without a prompt, and its front ends show that.
         Err(json_body::UnreadableBody::NoObject(problem)) => {
-            let no_prompt = InvalidGpuSampleRequest::NoPrompt;
+            let misspelling = String::new();
+            let no_prompt = InvalidGpuSampleRequest::NoPrompt { misspelling };
             return Err(ApiError::unreadable(&format!("{no_prompt}: {problem}")));
         }
         fields => fields?,

@@ -1,11 +1,14 @@
-//! A request's body as a JSON object, of a bounded length and from those who may send one.
+//! A request's body as a JSON object: bounded in length, in a media type that is accepted, and
+//! without a content coding. What the bytes are is told in `content`.
+
+mod content;
 
 use crate::{error::ApiError, request_body::BodyError};
 use axum::{
     body::{Body, to_bytes},
     http::{
         HeaderMap,
-        header::{CONTENT_TYPE, ORIGIN},
+        header::{CONTENT_ENCODING, CONTENT_TYPE, ORIGIN},
     },
 };
 use http_body::Body as _;
@@ -20,6 +23,8 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 pub enum UnreadableBody {
     /// It has a type that is not read as JSON, or comes from a web page without one that is.
     UnsupportedType,
+    /// It has a content coding; the sentence says what shows that.
+    Encoded(&'static str),
     /// It is longer than 1 MiB.
     TooLarge,
     /// It came too slowly.
@@ -34,6 +39,7 @@ impl From<UnreadableBody> for ApiError {
     fn from(body: UnreadableBody) -> Self {
         match body {
             UnreadableBody::UnsupportedType => Self::unsupported_type(),
+            UnreadableBody::Encoded(problem) => Self::unsupported_coding(problem),
             UnreadableBody::TooLarge => Self::too_large(MAX_BODY_BYTES),
             UnreadableBody::TooSlow => Self::too_slow(),
             UnreadableBody::NoRoom => Self::too_many_bodies(),
@@ -53,26 +59,18 @@ pub async fn read_object(
     if !is_json(headers) {
         return Err(UnreadableBody::UnsupportedType);
     }
-    // Whoever says so beforehand need not send it.
+    if is_encoded(headers) {
+        let problem = "the body has a Content-Encoding; send it without one";
+        return Err(UnreadableBody::Encoded(problem));
+    }
+    // A body whose length is announced need not be sent.
     if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
         return Err(UnreadableBody::TooLarge);
     }
     let body = to_bytes(body, MAX_BODY_BYTES)
         .await
         .map_err(|error| unread(&error))?;
-    let problem = if body.iter().all(u8::is_ascii_whitespace) {
-        "the body is empty".to_owned()
-    } else {
-        match serde_json::from_slice(&body) {
-            Ok(Value::Object(fields)) => return Ok(fields),
-            Ok(_) => "the body is JSON but no object".to_owned(),
-            Err(error) => {
-                let (line, column) = (error.line(), error.column());
-                format!("the body is not JSON: line {line}, column {column}")
-            }
-        }
-    };
-    Err(UnreadableBody::NoObject(problem))
+    content::parse_object(&body)
 }
 
 fn unread(error: &axum::Error) -> UnreadableBody {
@@ -101,6 +99,19 @@ fn is_json(headers: &HeaderMap) -> bool {
     is_json || (is_form && !is_page)
 }
 
+/// Whether there is a content coding but `identity`, which is none. Generated clients send headers
+/// that are empty.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(CONTENT_ENCODING).iter();
+    values.any(|value| {
+        let mut codings = value.as_bytes().split(|byte| *byte == b',');
+        codings.any(|coding| {
+            let coding = coding.trim_ascii();
+            !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity")
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +135,21 @@ mod tests {
         }
         assert!(is_json(&HeaderMap::new()));
         assert!(!is_json(&headers(ORIGIN, "https://evil.example")));
+    }
+
+    #[test]
+    fn any_coding_but_identity_encodes() {
+        for (codings, expected) in [
+            ("", false),
+            ("identity", false),
+            (" Identity , ", false),
+            ("gzip", true),
+            ("identity, br", true),
+            ("aws-chunked", true),
+        ] {
+            let encoded = is_encoded(&headers(CONTENT_ENCODING, codings));
+            assert_eq!(encoded, expected, "{codings}");
+        }
+        assert!(!is_encoded(&HeaderMap::new()));
     }
 }

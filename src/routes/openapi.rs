@@ -5,6 +5,7 @@
 mod bodies;
 mod document;
 mod functions;
+mod nullable;
 mod parts;
 mod rules;
 

@@ -27,7 +27,9 @@ pub fn request_key(
         let allowed = format!("one key of 1 to {MAX_KEY_LENGTH} visible ASCII characters");
         ApiError::invalid(IDEMPOTENCY_KEY, problem, &allowed)
     };
-    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
+    // Generated clients send the header empty where their caller gave no key.
+    let values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let mut given = values.filter(|value| !value.as_bytes().trim_ascii().is_empty());
     let (text, origin) = match (given.next(), given.next()) {
         (Some(_), Some(_)) => return Err(invalid("is given more than once")),
         (Some(key), None) => {

@@ -28,17 +28,26 @@ async fn a_request_without_a_prompt_gets_the_samples_sentence() {
         assert_eq!(problem["field"], "prompt");
         assert_eq!(problem["allowed"], "a text of 1 to 32000 characters");
     }
-    for query in ["", "prompt", "prompt=", "prompt=+%20", "Prompt=a", "code=x"] {
+    for query in ["", "prompt", "prompt=", "prompt=+%20", "code=x"] {
         let problem = get(&service, query)
             .await
             .assert_problem(400, "invalid_request");
         assert_eq!(problem["error"], NO_PROMPT, "{query}");
     }
+    let misspelt = get(&service, "Prompt=a").await;
+    let problem = misspelt.assert_problem(400, "invalid_request");
+    let hint = "; the request has \"Prompt\": names are case-sensitive, use \"prompt\"";
+    assert_eq!(problem["error"], format!("{NO_PROMPT}{hint}"));
     for (body, reason) in [
         ("", "the body is empty"),
         (" \n", "the body is empty"),
         ("{\"prompt\": ", "the body is not JSON: line 1, column 11"),
-        ("prompt=a", "the body is not JSON: line 1, column 1"),
+        (
+            "prompt=a",
+            "the body is a form, not JSON; send JSON such as {\"prompt\": \"a red fox\"} \
+                (in PowerShell: ConvertTo-Json)",
+        ),
+        ("prompt", "the body is not JSON: line 1, column 1"),
         ("[\"a\"]", "the body is JSON but no object"),
     ] {
         let answer = post_text(&service, body.to_owned(), &[JSON]).await;

@@ -1,4 +1,5 @@
-//! The programs that the tests take from npm: Azurite, and Microsoft's signer to compare with.
+//! The programs that the tests take from npm: Azurite, Microsoft's signer to compare with, and what
+//! makes a typed client of the service's description.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ pub fn install() -> Result<(), String> {
         if !starts(program) {
             return Err(
                 "install Node.js 20 or newer (with npm) and run `cargo xtask test` again: \
-                 the Azurite tests need it"
+                 the tests of Azurite and of generated clients need it"
                     .to_owned(),
             );
         }

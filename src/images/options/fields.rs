@@ -11,6 +11,8 @@ pub(super) struct Fields {
     values: Map<String, Value>,
     /// Those that were read, as they came.
     taken: Map<String, Value>,
+    /// The names that were looked for.
+    known_names: Vec<&'static str>,
     writing: Writing,
 }
 
@@ -54,19 +56,21 @@ impl Fields {
         Self {
             values,
             taken: Map::new(),
+            known_names: Vec::new(),
             writing,
         }
     }
 
     /// `null` is as good as absent.
-    fn take(&mut self, name: &str) -> Option<Value> {
+    fn take(&mut self, name: &'static str) -> Option<Value> {
+        self.known_names.push(name);
         let value = self.values.remove(name).filter(|value| !value.is_null())?;
         self.taken.insert(name.to_owned(), value.clone());
         Some(value)
     }
 
     /// A value that is no text: written as one it is read strictly, or stays a text.
-    fn take_unquoted(&mut self, name: &str) -> Option<Value> {
+    fn take_unquoted(&mut self, name: &'static str) -> Option<Value> {
         match self.take(name)? {
             Value::String(text) if self.writing == Writing::Text => Some(match text.as_str() {
                 "true" => true.into(),
@@ -78,7 +82,11 @@ impl Fields {
     }
 
     /// A text of any length.
-    pub fn any_text(&mut self, name: &str, rule: &str) -> Result<Option<String>, InvalidOption> {
+    pub fn any_text(
+        &mut self,
+        name: &'static str,
+        rule: &str,
+    ) -> Result<Option<String>, InvalidOption> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -87,7 +95,11 @@ impl Fields {
     }
 
     /// A text of at most so many characters.
-    pub fn text(&mut self, name: &str, most: usize) -> Result<Option<String>, InvalidOption> {
+    pub fn text(
+        &mut self,
+        name: &'static str,
+        most: usize,
+    ) -> Result<Option<String>, InvalidOption> {
         let rule = format!("a text of up to {most} characters");
         let text = self.any_text(name, &rule)?;
         match text.as_ref().map_or(0, |text| text.chars().count()) {
@@ -102,7 +114,7 @@ impl Fields {
     /// A text that keeps a rule.
     pub fn matching(
         &mut self,
-        name: &str,
+        name: &'static str,
         keeps_rule: impl Fn(&str) -> bool,
         rule: &str,
     ) -> Result<Option<String>, InvalidOption> {
@@ -115,14 +127,18 @@ impl Fields {
     }
 
     /// One of a few words.
-    pub fn one_of(&mut self, name: &str, words: &[&str]) -> Result<Option<String>, InvalidOption> {
+    pub fn one_of(
+        &mut self,
+        name: &'static str,
+        words: &[&str],
+    ) -> Result<Option<String>, InvalidOption> {
         self.matching(name, |text| words.contains(&text), &words.join(", "))
     }
 
     /// A whole number.
     pub fn integer(
         &mut self,
-        name: &str,
+        name: &'static str,
         min: u64,
         max: u64,
     ) -> Result<Option<u64>, InvalidOption> {
@@ -133,7 +149,7 @@ impl Fields {
     /// A whole number of so many steps.
     pub fn multiple(
         &mut self,
-        name: &str,
+        name: &'static str,
         min: u64,
         max: u64,
         step: u64,
@@ -146,7 +162,7 @@ impl Fields {
 
     fn whole(
         &mut self,
-        name: &str,
+        name: &'static str,
         keeps_rule: impl Fn(u64) -> bool,
         rule: &str,
     ) -> Result<Option<u64>, InvalidOption> {
@@ -161,7 +177,12 @@ impl Fields {
     }
 
     /// A number.
-    pub fn number(&mut self, name: &str, min: f64, max: f64) -> Result<Option<f64>, InvalidOption> {
+    pub fn number(
+        &mut self,
+        name: &'static str,
+        min: f64,
+        max: f64,
+    ) -> Result<Option<f64>, InvalidOption> {
         let rule = format!("a number from {min} to {max}");
         match self.take_unquoted(name) {
             None => Ok(None),
@@ -174,7 +195,7 @@ impl Fields {
     }
 
     /// True or false.
-    pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, InvalidOption> {
+    pub fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, InvalidOption> {
         match self.take_unquoted(name) {
             None => Ok(None),
             Some(Value::Bool(value)) => Ok(Some(value)),
@@ -207,13 +228,47 @@ impl Fields {
         known
     }
 
-    /// A warning for each field that nobody took, for a bounded number of them.
+    /// A warning for each unknown field, for a bounded number of them. It suggests the known name
+    /// that differs in letter case or separators only.
     pub fn unknown(&self) -> Vec<String> {
         let names = self.values.keys().take(MOST_WARNINGS);
         names
-            .map(|name| format!("{} is not a known field", quote(name)))
+            .map(|name| {
+                let mut known = self.known_names.iter();
+                let meant = known.find(|known| is_variant(name, known));
+                let hint = meant.map(|known| format!("; did you mean \"{known}\"?"));
+                format!(
+                    "{} is not a known field{}",
+                    quote(name),
+                    hint.unwrap_or_default()
+                )
+            })
             .collect()
     }
+
+    /// The end of an error about missing fields when the request has one under a misspelt name;
+    /// else empty.
+    pub fn misspelling_of(&self, missing: &[&str]) -> String {
+        let mut given = self.values.iter().filter(|(_, value)| !value.is_null());
+        let misspelt = given.find_map(|(given, _)| {
+            let name = missing.iter().find(|name| is_variant(given, name))?;
+            Some((quote(given), name))
+        });
+        misspelt.map_or_else(String::new, |(given, name)| {
+            format!("; the request has {given}: names are case-sensitive, use \"{name}\"")
+        })
+    }
+}
+
+/// Whether two names differ in letter case, `_` and `-` only: serializers write `OutputFormat` or
+/// `outputFormat` for `output_format`.
+fn is_variant(name: &str, known: &str) -> bool {
+    letters(name).eq(letters(known))
+}
+
+fn letters(name: &str) -> impl Iterator<Item = char> {
+    let letters = name.chars().filter(|letter| !"_-".contains(*letter));
+    letters.map(|letter| letter.to_ascii_lowercase())
 }
 
 /// A caller's text within a sentence: escaped, so that it cannot break a line, and short.

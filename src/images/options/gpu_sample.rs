@@ -64,8 +64,11 @@ pub struct GpuSampleRequest {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGpuSampleRequest {
     /// No prompt, or a blank one; in the sample's words, which its front ends show.
-    #[error("Please provide a 'prompt' parameter")]
-    NoPrompt,
+    #[error("Please provide a 'prompt' parameter{misspelling}")]
+    NoPrompt {
+        /// The end of the sentence when the prompt has a misspelt name; else empty.
+        misspelling: String,
+    },
     /// A value that is not allowed.
     #[error(transparent)]
     Option(#[from] InvalidOption),
@@ -129,9 +132,12 @@ impl GpuSampleRequest {
 fn parse_prompt(fields: &mut Fields) -> Result<Prompt, InvalidGpuSampleRequest> {
     let allowed = format!("a text of 1 to {} characters", Prompt::MAX_CHARACTERS);
     let text = fields.any_text("prompt", &allowed)?;
-    let text = text.ok_or(InvalidGpuSampleRequest::NoPrompt)?;
+    let no_prompt = || InvalidGpuSampleRequest::NoPrompt {
+        misspelling: fields.misspelling_of(&["prompt"]),
+    };
+    let text = text.ok_or_else(no_prompt)?;
     Prompt::parse(&text).map_err(|error| match error {
-        InvalidPrompt::Blank => InvalidGpuSampleRequest::NoPrompt,
+        InvalidPrompt::Blank => no_prompt(),
         InvalidPrompt::TooLong { characters } => {
             invalid("prompt", &format!("has {characters} characters"), &allowed).into()
         }

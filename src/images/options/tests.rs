@@ -141,3 +141,39 @@ fn unknown_fields_are_named_and_hostile_names_are_escaped() {
         ]
     );
 }
+
+#[test]
+fn unknown_fields_that_are_like_known_ones_suggest_them() {
+    let parsed = parse(json!({"prompt": "a", "OUTPUT_FORMAT": "png", "timeout-ms": 5})).unwrap();
+    assert_eq!(
+        parsed.warnings,
+        [
+            "\"OUTPUT_FORMAT\" is not a known field; did you mean \"output_format\"?",
+            "\"timeout-ms\" is not a known field; did you mean \"timeoutMs\"?"
+        ]
+    );
+    let again = parse_request(parsed.fields, 4).unwrap();
+    assert_eq!(again.warnings, parsed.warnings);
+}
+
+#[test]
+fn a_missing_field_that_is_misspelt_is_quoted() {
+    for (body, expected) in [
+        (
+            json!({"Prompt": "a"}),
+            "is missing; the request has \"Prompt\": names are case-sensitive, use \"prompt\"",
+        ),
+        (
+            json!({"TEXT": "a"}),
+            "is missing; the request has \"TEXT\": names are case-sensitive, use \"text\"",
+        ),
+        (json!({"Prompt": null}), "is missing"),
+        (json!({"prompts": "a"}), "is missing"),
+        (
+            json!({"prompt": "a", "WIDTH": 64, "height": 64}),
+            "or height is given alone; the request has \"WIDTH\": names are case-sensitive, use \"width\"",
+        ),
+    ] {
+        assert_eq!(parse(body).unwrap_err().problem, expected);
+    }
+}

@@ -1,5 +1,8 @@
 //! What requests can hold, as types that describe it; the rules between fields are in `rules`.
 //! The service itself reads bodies field by field (`images::parse_request`), and a test compares.
+//!
+//! No field has a `default`: generated clients send it, and a field that is sent counts as given
+//! (`response_format` excludes `seed`). The descriptions name the defaults instead.
 
 use utoipa::ToSchema;
 
@@ -47,14 +50,14 @@ pub struct GenerateImageBody {
     /// A word such as `low`, `high` or `hd`; each family of models has its own.
     #[schema(pattern = "^[a-z0-9_-]{1,32}$")]
     quality: Option<String>,
-    /// How many images.
-    #[schema(minimum = 1, maximum = 10, default = 1)]
+    /// How many images. Default: 1.
+    #[schema(minimum = 1, maximum = 10)]
     n: Option<u8>,
     /// For dall-e-3.
     #[schema(inline)]
     style: Option<Style>,
-    /// The form of this service's answer, with every provider.
-    #[schema(inline, default = "url")]
+    /// The form of this service's answer, with every provider. Default: `url`.
+    #[schema(inline)]
     response_format: Option<ResponseFormat>,
     /// The picture's encoding.
     #[schema(inline)]
@@ -74,7 +77,7 @@ pub struct GenerateImageBody {
     /// The end user's id, for the provider's abuse detection.
     #[schema(max_length = 256)]
     user: Option<String>,
-    /// Previews of each image, in an event stream only; they cost tokens.
+    /// Previews of each image, in an event stream only; they cost tokens. Default: 2.
     #[schema(maximum = 3)]
     partial_images: Option<u8>,
     /// What should not be in the picture.
@@ -90,20 +93,17 @@ pub struct GenerateImageBody {
     /// 200000, an event stream at 550000.
     #[schema(rename = "timeoutMs", minimum = 1000, maximum = 900000)]
     timeout_ms: Option<u32>,
-    /// How often a failed call is sent again, 2 unless given. Only with this field also one that
-    /// timed out, and may be paid for.
+    /// How often a failed call is sent again. Only with this field also one that timed out, and may
+    /// be paid for. Default: 2.
     #[schema(rename = "maxRetries", maximum = 20)]
     max_retries: Option<u32>,
     /// With an `Idempotency-Key`: images that may have been paid for and are lost are made, and
-    /// maybe paid for, again.
-    #[schema(rename = "retryPaid", default = false)]
+    /// maybe paid for, again. Default: false.
+    #[schema(rename = "retryPaid")]
     retry_paid: Option<bool>,
     /// The name of the list of images in the answer; not `message`, `object` or `warnings`.
-    #[schema(
-        rename = "outputKey",
-        pattern = "^[A-Za-z_][A-Za-z0-9_]{0,63}$",
-        default = "imageList"
-    )]
+    /// Default: `imageList`.
+    #[schema(rename = "outputKey", pattern = "^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
     output_key: Option<String>,
 }
 
@@ -146,14 +146,14 @@ pub struct GenerateBody {
     /// The time for the provider's part; capped at 200000.
     #[schema(rename = "timeoutMs", minimum = 1000, maximum = 900000)]
     timeout_ms: Option<u32>,
-    /// How often a failed call is sent again, 2 unless given.
+    /// How often a failed call is sent again. Default: 2.
     #[schema(rename = "maxRetries", maximum = 20)]
     max_retries: Option<u32>,
     /// With an `Idempotency-Key`: what may have been paid for and is lost is made again.
-    #[schema(rename = "retryPaid", default = false)]
+    /// Default: false.
+    #[schema(rename = "retryPaid")]
     retry_paid: Option<bool>,
-    /// Whether the picture is stored too.
-    #[schema(default = false)]
+    /// Whether the picture is stored too. Default: false.
     save: Option<bool>,
 }
 

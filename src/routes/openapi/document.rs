@@ -1,6 +1,6 @@
 //! The whole document: functions, schemas, ways to show a key.
 
-use super::{bodies, functions, rules};
+use super::{bodies, functions, nullable, rules};
 use crate::routes::{
     generate, get_images, health, image, image_answer, image_json, operation_answer,
     problem::Problem,
@@ -46,6 +46,7 @@ pub(super) fn build(max_images: u8, base_url: &str) -> Value {
         .build();
     // What fails here would fail in every test of this document.
     let mut document = serde_json::to_value(description).unwrap_or_default();
+    nullable::merge(&mut document);
     rules::add(&mut document, max_images);
     document
 }

@@ -82,6 +82,10 @@ fn failure(status: u16, rows: &[&ErrorCode]) -> Response {
             text_header("How to show a key: `Bearer`."),
         ),
         409 | 429 => add("Retry-After", retry_after()),
+        415 => add(
+            "Accept-Encoding",
+            text_header("`identity`, where the body has a content coding."),
+        ),
         _ => {}
     }
     response.build()
@@ -192,10 +196,11 @@ pub(super) fn in_path(
 
 /// `Idempotency-Key`, with which a request may be sent again.
 pub(super) fn idempotency_key() -> Parameter {
-    let schema = text().pattern(Some("^[!-~]{1,255}$"));
+    let schema = text().pattern(Some("^[!-~]{0,255}$"));
     let description = "1 to 255 visible ASCII characters, such as \
         `8e03978e-40d5-43dd-bc93-6894a57f9324`: a new UUID for each request that means something \
-        new. Within 24 hours the same request under the same key is paid for once.";
+        new. Within 24 hours the same request under the same key is paid for once. An empty one \
+        counts as absent.";
     parameter(ParameterIn::Header, "Idempotency-Key", description, schema).build()
 }
 

@@ -3,12 +3,14 @@
 use super::{Described, described, limited};
 use crate::routes::openapi::parts::{
     answer, body, boolean, cache_control, content, header, idempotency_key, in_path, integer,
-    json_of, one_of, operation, operation_location, parameter, retry_after, text, text_header,
+    json_of, one_of, operation, operation_location, parameter, retry_after, schema, text,
+    text_header,
 };
 use serde_json::{Value, json};
 use utoipa::openapi::{
     HttpMethod, ObjectBuilder, ResponseBuilder, Type,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
+    schema::AnyOfBuilder,
 };
 
 const TAG: &str = "generation";
@@ -57,8 +59,8 @@ fn generate_image() -> OperationBuilder {
         JSON, `Accept: text/event-stream` previews and then the same JSON as events, \
         `Prefer: respond-async` a 202 with the address of an operation, and anything else the \
         text `Image uploaded successfully`. A 200 means that the images are stored.\n\n\
-        A body without a Content-Type, or with that of forms, is read as JSON too unless a web \
-        page sends it.";
+        The body is JSON in UTF-8 without a Content-Encoding. Without a Content-Type, or with \
+        that of forms, it is read as JSON too unless a web page sends it.";
     let prefer = parameter(
         ParameterIn::Header,
         "Prefer",
@@ -104,9 +106,11 @@ fn images() -> ResponseBuilder {
         json!({"b64_json": "iVBORw0KGgo=", "contentType": "image/png", "imageIndex": 0, "partialIndex": 0}),
         generated_images()
     );
-    let stream = text().description(Some(
-        "Server-sent events: `partial_image` with a `PartialImage`, then `completed` with \
-        `GeneratedImages` or `error` with a `Problem`; comments in between.",
+    let data = ["PartialImage", "GeneratedImages", "Problem"].into_iter();
+    let event = data.fold(AnyOfBuilder::new(), |event, name| event.item(schema(name)));
+    let event = event.description(Some(
+        "The data of each server-sent event: `partial_image` has a `PartialImage`; the last one \
+        is `completed` with `GeneratedImages`, or `error` with a `Problem`.",
     ));
     answer("The images are stored.")
         .content(
@@ -120,7 +124,7 @@ fn images() -> ResponseBuilder {
                 "Image uploaded successfully".into(),
             ),
         )
-        .content("text/event-stream", content(stream, events.into()))
+        .content("text/event-stream", content(event, events.into()))
         .header("Operation-Location", operation_location())
         .header("Cache-Control", cache_control())
 }
@@ -249,18 +253,19 @@ fn query_fields() -> Vec<ParameterBuilder> {
         ),
         in_query(
             "maxRetries",
-            "How often a failed call is sent again, 2 unless given.",
+            "How often a failed call is sent again. Default: 2.",
             integer(0, 20),
         ),
         in_query(
             "retryPaid",
-            "With an `Idempotency-Key`: what may have been paid for and is lost is made again.",
+            "With an `Idempotency-Key`: what may have been paid for and is lost is made again. \
+                Default: false.",
             boolean(),
         ),
         in_query(
             "save",
-            "Whether the picture is stored too.",
-            boolean().default(Some(false.into())),
+            "Whether the picture is stored too. Default: false.",
+            boolean(),
         ),
     ]
 }
@@ -310,8 +315,8 @@ fn operation_state() -> OperationBuilder {
     let wait = parameter(
         ParameterIn::Query,
         "wait",
-        "So many seconds the answer waits for the operation's end.",
-        integer(0, 60).default(Some(0.into())),
+        "Maximum seconds to wait for the operation's end. Default: 0.",
+        integer(0, 60),
     );
     let codes = [
         "invalid_request",
