@@ -72,6 +72,7 @@ impl Server {
         let mut connection = http1::Builder::new()
             .header_read_timeout(None) // it would run for idle connections too
             .max_buf_size(self.limits.head_bytes + BEYOND_A_HEAD)
+            .max_headers(self.limits.head_fields)
             .serve_connection(TokioIo::new(stream), service);
         let mut late = pin!(late(&progress, &self.limits));
         let mut is_told = false;

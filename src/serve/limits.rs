@@ -24,6 +24,8 @@ pub struct ConnectionLimits {
     /// A head's bytes, its line included. The host's own limits are 8 KiB for the line and
     /// 32 KiB for the fields; what platforms add comes on top.
     pub head_bytes: usize,
+    /// A head's fields. The host adds ten to the client's, and a platform's front end a dozen.
+    pub head_fields: usize,
     /// How long a body may take.
     pub body: BodyTime,
     /// What bodies may take in memory while they are read.
@@ -46,6 +48,7 @@ impl Default for ConnectionLimits {
             idle: Duration::from_secs(120),
             head: Duration::from_secs(15),
             head_bytes: 64 * 1024,
+            head_fields: 128,
             body: BodyTime {
                 pause: Duration::from_secs(20),
                 whole: Duration::from_secs(120),
