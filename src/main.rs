@@ -12,7 +12,9 @@ use visionary::{
     arguments::{Command, USAGE},
     config::{Config, ConfigProblems, Environment},
     gallery::{MigrationMode, Originals},
-    migrate, serve, telemetry,
+    migrate,
+    serve::{self, ConnectionLimits},
+    telemetry,
 };
 
 /// What Unix tools exit with for wrong usage.
@@ -57,7 +59,8 @@ async fn serve(config: Result<Config, ConfigProblems>) -> ExitCode {
     if let Ok(address) = listener.local_addr() {
         tracing::info!("http://{address}: {}", service.summary());
     }
-    match serve::serve(listener, stop, service).await {
+    let limits = ConnectionLimits::of_this_process(config.mode);
+    match serve::serve(limits, listener, stop, service).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &error),
     }

@@ -1,13 +1,14 @@
 //! Serving a listener until it is time to stop, within limits, and stopping without losing paid work.
 
 mod connection;
+mod drain;
 mod head;
 mod limits;
 mod places;
 mod progress;
 mod stream;
 
-pub use limits::ConnectionLimits;
+pub use limits::{ConnectionLimits, DrainLimits};
 
 use crate::{app::Service, request_body::BodyRoom, router};
 use connection::Server;
@@ -33,18 +34,6 @@ const SHUTDOWN_TIME: Duration = Duration::from_secs(25);
 /// # Errors
 /// When the listener fails.
 pub async fn serve(
-    listener: TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
-    service: Arc<Service>,
-) -> io::Result<()> {
-    serve_within(ConnectionLimits::of_this_process(), listener, stop, service).await
-}
-
-/// The same within other limits.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve_within(
     limits: ConnectionLimits,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,

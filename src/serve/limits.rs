@@ -1,6 +1,9 @@
 //! What one connection may take, and how many there may be.
 
-use crate::request_body::{BodyMemory, BodyTime};
+use crate::{
+    config::Mode,
+    request_body::{BodyMemory, BodyTime},
+};
 use std::time::Duration;
 
 /// Half of what a Linux process may open without being allowed more; the other half is for the
@@ -9,7 +12,8 @@ const FEWEST_CONNECTIONS: usize = 512;
 
 const MOST_CONNECTIONS: usize = 2048;
 
-/// The limits of a server. The defaults suit the open internet and the Functions host alike.
+/// The limits of a server. The defaults suit the open internet; behind the Functions host
+/// [`DrainLimits`] differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Open connections. Beyond them the longest idle one is closed for each new one, and where
@@ -34,11 +38,37 @@ pub struct ConnectionLimits {
     pub unread: Duration,
     /// The same where all connections are at work and a new one waits for a place.
     pub unread_when_full: Duration,
-    /// How long a connection is drained that is closed while its peer still sends: closed at
-    /// once it would be reset, and the peer might lose the answer.
-    pub farewell: Duration,
+    /// What is drained of a connection that is closed while its peer still sends.
+    pub drain: DrainLimits,
     /// How long nothing is accepted after the system could not.
     pub accept_pause: Duration,
+}
+
+/// What is read and discarded of a peer that still sends when it has its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainLimits {
+    /// Bytes.
+    pub bytes: u64,
+    /// How long that may take, however slowly they come.
+    pub time: Duration,
+}
+
+impl DrainLimits {
+    /// Standing alone, enough for bodies that are sent by mistake. The Functions host has the
+    /// whole body when it passes a request on, and answers 500 when it cannot send all of it.
+    #[must_use]
+    pub fn of(mode: Mode) -> Self {
+        match mode {
+            Mode::Standalone => Self {
+                bytes: 8 * 1024 * 1024,
+                time: Duration::from_secs(5),
+            },
+            Mode::Handler => Self {
+                bytes: u64::MAX,
+                time: Duration::from_secs(15),
+            },
+        }
+    }
 }
 
 impl Default for ConnectionLimits {
@@ -59,22 +89,24 @@ impl Default for ConnectionLimits {
             },
             unread: Duration::from_secs(60),
             unread_when_full: Duration::from_secs(5),
-            farewell: Duration::from_secs(1),
+            drain: DrainLimits::of(Mode::Standalone),
             accept_pause: Duration::from_millis(50),
         }
     }
 }
 
 impl ConnectionLimits {
-    /// The defaults, with no more connections than this process may have files open.
+    /// The defaults for a process that was started so, with no more connections than it may have
+    /// files open.
     #[must_use]
-    pub fn of_this_process() -> Self {
+    pub fn of_this_process(mode: Mode) -> Self {
         let limits = std::fs::read_to_string("/proc/self/limits");
         let files = limits.ok().as_deref().and_then(open_files);
         Self {
             connections: files.map_or(FEWEST_CONNECTIONS, |files| {
                 (files / 2).clamp(1, MOST_CONNECTIONS)
             }),
+            drain: DrainLimits::of(mode),
             ..Self::default()
         }
     }

@@ -162,7 +162,7 @@ impl Service {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let stopped = async move { drop(stopped.await) };
-        let served = serve::serve_within(limits, listener, stopped, Arc::new(served));
+        let served = serve::serve(limits, listener, stopped, Arc::new(served));
         let served = tokio::spawn(served);
         Self {
             address,
