@@ -10,10 +10,10 @@ use tokio::net::TcpListener;
 use visionary::{
     app::Service,
     arguments::{Command, USAGE},
-    config::{Config, ConfigProblems, Environment},
+    config::{Config, ConfigProblems, Environment, Mode},
     gallery::{MigrationMode, Originals},
     migrate,
-    serve::{self, ConnectionLimits},
+    serve::{self, ConnectionLimits, DrainLimits},
     telemetry,
 };
 
@@ -59,7 +59,13 @@ async fn serve(config: Result<Config, ConfigProblems>) -> ExitCode {
     if let Ok(address) = listener.local_addr() {
         tracing::info!("http://{address}: {}", service.summary());
     }
-    let limits = ConnectionLimits::of_this_process(config.mode);
+    let limits = ConnectionLimits {
+        drain: match config.mode {
+            Mode::Handler => DrainLimits::BEHIND_HOST,
+            Mode::Standalone => DrainLimits::STANDALONE,
+        },
+        ..ConnectionLimits::of_this_process()
+    };
     match serve::serve(limits, listener, stop, service).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &error),

@@ -176,17 +176,14 @@ pub fn router(service: &Service) -> Router {
             });
             routes.with_state(app.clone())
         }
-        Service::Misconfigured => paths().into_iter().fold(Router::new(), |router, path| {
-            // A front end reads the list without looking at the status.
-            let refuse = || async { ApiError::misconfigured().with("imageUrls", json!([])) };
-            router.route(&path, any(refuse))
-        }),
+        Service::Starting(_) => refuse_all(ApiError::starting),
+        Service::Misconfigured => refuse_all(ApiError::misconfigured),
     };
     let functions =
         functions.fallback(|| async { ApiError::not_found("there is no function at this path") });
     let functions = match service {
         Service::Ready(app) => cross_origin::allow(functions, &app.cors_origins),
-        Service::Misconfigured => functions,
+        Service::Starting(_) | Service::Misconfigured => functions,
     };
     let observed = functions.layer(from_fn(observe::observe));
     // The host's probe asks for `/` every 25 ms while it waits, and every few seconds later:
@@ -200,6 +197,15 @@ pub fn router(service: &Service) -> Router {
         .layer(from_fn(strict::check))
         .layer(from_fn(browser::guard))
         .layer(map_request(normalize_path))
+}
+
+/// Every function of a service that is not there.
+fn refuse_all(error: fn() -> ApiError) -> Router {
+    paths().into_iter().fold(Router::new(), |router, path| {
+        // A front end reads the list without looking at the status.
+        let refuse = move || async move { error().with("imageUrls", json!([])) };
+        router.route(&path, any(refuse))
+    })
 }
 
 /// Where there are functions. Two may share a path: the platform asks for a key by the folder.

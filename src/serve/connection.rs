@@ -2,6 +2,7 @@
 //! when its peer takes too long over anything.
 
 use super::{
+    current::Current,
     drain,
     limits::ConnectionLimits,
     progress::{BodyLeft, Late, Progress},
@@ -12,7 +13,6 @@ use crate::{
     router::Doubt,
 };
 use axum::{
-    Router,
     body::{Body, Bytes},
     extract::ConnectInfo,
     http::{HeaderValue, Request, Response, header::CONNECTION},
@@ -28,7 +28,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 /// A connection keeps its buffer, which grows with what it reads, by default to 400 KB. A head has
@@ -38,7 +38,7 @@ const BEYOND_A_HEAD: usize = 8 * 1024;
 /// What all connections of a server share.
 #[derive(Clone)]
 pub(super) struct Server {
-    pub(super) router: Router,
+    pub(super) current: watch::Receiver<Current>,
     pub(super) limits: ConnectionLimits,
     pub(super) bodies: BodyRoom,
     pub(super) stopping: CancellationToken,
@@ -64,7 +64,7 @@ impl Server {
     pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr, progress: Arc<Progress>) {
         let stream = WatchedStream::new(stream, progress.clone());
         let requests = Requests {
-            router: TowerToHyperService::new(self.router),
+            current: self.current,
             limits: self.limits,
             bodies: self.bodies,
             peer,
@@ -148,7 +148,7 @@ async fn late(progress: &Progress, limits: &ConnectionLimits) -> Late {
 
 /// The requests of one connection.
 struct Requests {
-    router: TowerToHyperService<Router>,
+    current: watch::Receiver<Current>,
     limits: ConnectionLimits,
     bodies: BodyRoom,
     peer: SocketAddr,
@@ -172,7 +172,8 @@ impl Requests {
         if let Some(doubt) = doubt {
             request.extensions_mut().insert(Doubt(doubt));
         }
-        let answer = self.router.call(request);
+        let router = self.current.borrow().router.clone();
+        let answer = TowerToHyperService::new(router).call(request);
         let progress = self.progress.clone();
         async move {
             let mut answer = answer.await?;

@@ -1,9 +1,6 @@
 //! What one connection may take, and how many there may be.
 
-use crate::{
-    config::Mode,
-    request_body::{BodyMemory, BodyTime},
-};
+use crate::request_body::{BodyMemory, BodyTime};
 use std::time::Duration;
 
 /// Half of what a Linux process may open without being allowed more; the other half is for the
@@ -54,21 +51,18 @@ pub struct DrainLimits {
 }
 
 impl DrainLimits {
-    /// Standing alone, enough for bodies that are sent by mistake. The Functions host has the
-    /// whole body when it passes a request on, and answers 500 when it cannot send all of it.
-    #[must_use]
-    pub fn of(mode: Mode) -> Self {
-        match mode {
-            Mode::Standalone => Self {
-                bytes: 8 * 1024 * 1024,
-                time: Duration::from_secs(5),
-            },
-            Mode::Handler => Self {
-                bytes: u64::MAX,
-                time: Duration::from_secs(15),
-            },
-        }
-    }
+    /// Enough for bodies that are sent by mistake.
+    pub const STANDALONE: Self = Self {
+        bytes: 8 * 1024 * 1024,
+        time: Duration::from_secs(5),
+    };
+
+    /// The Functions host has the whole body when it passes a request on, and answers 500 when it
+    /// cannot send all of it.
+    pub const BEHIND_HOST: Self = Self {
+        bytes: u64::MAX,
+        time: Duration::from_secs(15),
+    };
 }
 
 impl Default for ConnectionLimits {
@@ -89,24 +83,22 @@ impl Default for ConnectionLimits {
             },
             unread: Duration::from_secs(60),
             unread_when_full: Duration::from_secs(5),
-            drain: DrainLimits::of(Mode::Standalone),
+            drain: DrainLimits::STANDALONE,
             accept_pause: Duration::from_millis(50),
         }
     }
 }
 
 impl ConnectionLimits {
-    /// The defaults for a process that was started so, with no more connections than it may have
-    /// files open.
+    /// The defaults, with no more connections than this process may have files open.
     #[must_use]
-    pub fn of_this_process(mode: Mode) -> Self {
+    pub fn of_this_process() -> Self {
         let limits = std::fs::read_to_string("/proc/self/limits");
         let files = limits.ok().as_deref().and_then(open_files);
         Self {
             connections: files.map_or(FEWEST_CONNECTIONS, |files| {
                 (files / 2).clamp(1, MOST_CONNECTIONS)
             }),
-            drain: DrainLimits::of(mode),
             ..Self::default()
         }
     }

@@ -6,11 +6,13 @@ use super::{
     slow::{connect, pass_time},
     statuses,
 };
-use crate::service::{Service, client};
+use crate::{
+    process::{Running, handler},
+    service::{Service, client},
+};
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use visionary::{
-    config::Mode,
     request_body::BodyMemory,
     serve::{ConnectionLimits, DrainLimits},
 };
@@ -158,13 +160,13 @@ async fn the_answer_does_not_wait_for_the_body() {
 
 #[tokio::test]
 async fn behind_the_functions_host_twenty_megabytes_are_read_to_their_end() {
-    let limits = ConnectionLimits::of_this_process(Mode::Handler);
-    let service = Service::start_within(limits, &[], |_| {}).await;
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(handler(folder.path())).await;
     for request in [
         too_large().with_length(20_000_000),
         too_large().in_chunks(20_000_000),
     ] {
-        let answer = sent_and_read(service.address(), &request).await.unwrap();
+        let answer = sent_and_read(running.address(), &request).await.unwrap();
         assert_whole(&answer, 413, "twenty megabytes");
     }
 }
