@@ -1,5 +1,5 @@
-//! Answers that come before the request's body has ended: whoever sends all of it first and reads
-//! then, as most clients do, still gets them.
+//! Answers that come before the request's body has ended. Most clients send all of it before they
+//! read, and still get them.
 
 use super::{
     PATIENCE, rest, short,
