@@ -1,5 +1,9 @@
 //! The components that handlers share, wired from the settings.
 
+mod starting;
+
+pub use starting::Starting;
+
 use crate::{
     api_key::ApiKey,
     config::{AzureConfig, ConfigProblems, ProviderConfig, ServiceConfig, StorageConfig},
@@ -23,16 +27,20 @@ use crate::{
     suggestions::Suggestions,
 };
 use std::{
+    io,
     sync::{Arc, Once},
     time::Duration,
 };
 
 pub use crate::config::{CallerSource, HostForwardedHeaders, Mode};
 
-/// What is served: the service, or the news that its settings are wrong.
+/// What is served: the service, or the news that it is not there yet or its settings are wrong.
 pub enum Service {
     /// Everything is there.
     Ready(Arc<App>),
+    /// Another process has the storage folder. At a restart of the Functions host that is the
+    /// handler before this one, which ends some ten seconds later.
+    Starting(Box<Starting>),
     /// Under the Functions host three exits take the whole app down, so a misconfigured
     /// process stays and says so to every request.
     Misconfigured,
@@ -55,6 +63,17 @@ pub enum StartError {
         /// Why not.
         cause: String,
     },
+    /// Another process has the folder store.
+    #[error("STORAGE_DIR {folder} cannot be used: {cause}")]
+    FolderInUse {
+        /// Its path.
+        folder: String,
+        /// Why not.
+        cause: String,
+    },
+    /// A fault of ours; the log has the panic.
+    #[error("the start failed: {0}")]
+    Panicked(#[source] tokio::task::JoinError),
     /// The account is to be opened by an identity, and there is none.
     #[error("accountKey is missing, and this app has no identity")]
     NoIdentity,
@@ -69,15 +88,27 @@ impl Service {
         config: Result<ServiceConfig, ConfigProblems>,
         mode: Mode,
     ) -> Result<Self, StartError> {
-        let app = config.map_err(StartError::Settings).and_then(App::new);
-        match (app, mode) {
-            (Ok(app), _) => Ok(Self::Ready(Arc::new(app))),
-            (Err(problem), Mode::Standalone) => Err(problem),
-            (Err(problem), Mode::Handler) => {
-                tracing::error!("the service is misconfigured: {problem}");
-                Ok(Self::Misconfigured)
+        let config = config.map_err(StartError::Settings);
+        let app = config.and_then(|config| match App::new(config.clone()) {
+            Err(problem @ StartError::FolderInUse { .. }) if mode == Mode::Handler => {
+                tracing::warn!("waiting for the storage folder: {problem}");
+                Ok(Self::Starting(Box::new(Starting::new(config))))
             }
+            app => app.map(Self::ready),
+        });
+        match (app, mode) {
+            (Err(problem), Mode::Handler) => Ok(Self::misconfigured(&problem)),
+            (app, _) => app,
         }
+    }
+
+    fn ready(app: App) -> Self {
+        Self::Ready(Arc::new(app))
+    }
+
+    fn misconfigured(problem: &StartError) -> Self {
+        tracing::error!("the service is misconfigured: {problem}");
+        Self::Misconfigured
     }
 
     /// The start-up line: which provider, which store, which identity where one is used, and how
@@ -86,6 +117,7 @@ impl Service {
     pub fn summary(&self) -> &str {
         match self {
             Self::Ready(app) => &app.summary,
+            Self::Starting(_) => "starting, every function answers 503 until the folder is free",
             Self::Misconfigured => "misconfigured, every function answers 503",
         }
     }
@@ -298,10 +330,16 @@ fn open_folder(
     settings: &DirectorySettings,
     open: impl FnOnce(&DirectorySettings) -> Result<DirectoryStore, StorageError>,
 ) -> Result<DirectoryStore, StartError> {
-    open(settings).map_err(|error| StartError::Folder {
-        folder: settings.root.display().to_string(),
-        cause: std::error::Error::source(&error)
-            .map_or_else(|| error.to_string(), ToString::to_string),
+    open(settings).map_err(|error| {
+        let source = std::error::Error::source(&error);
+        let cause = source.map_or_else(|| error.to_string(), ToString::to_string);
+        let folder = settings.root.display().to_string();
+        match source.and_then(|source| source.downcast_ref::<io::Error>()) {
+            Some(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                StartError::FolderInUse { folder, cause }
+            }
+            _ => StartError::Folder { folder, cause },
+        }
     })
 }
 

@@ -118,6 +118,9 @@ pub struct ServiceConfig {
     pub mode: Mode,
     /// An event stream says something at least so often.
     pub event_heartbeat: Duration,
+    /// How long to wait, behind the Functions host, before a folder is tried again that another
+    /// process has.
+    pub folder_retry: Duration,
     /// How long the answer of a health probe is remembered.
     pub health_memory: Duration,
     /// When, after the start, the provider is asked for the first time how long the models stay.
@@ -247,6 +250,7 @@ fn read_service(reader: &mut Reader<'_>, mode: Mode) -> Option<ServiceConfig> {
         mode,
         // Well within the patience of every proxy on the way.
         event_heartbeat: Duration::from_secs(15),
+        folder_retry: Duration::from_millis(100),
         health_memory: Duration::from_secs(30),
         models_checked_after: Duration::from_secs(2),
     })

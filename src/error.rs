@@ -26,6 +26,9 @@ pub const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-lo
 /// The code of a service whose settings are wrong.
 const MISCONFIGURED: &str = "misconfigured";
 
+/// The code of a service that waits for its storage folder.
+const STARTING: &str = "starting";
+
 /// The same in an answer's body.
 const LOCATION_FIELD: &str = "operationLocation";
 
@@ -233,6 +236,14 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, MISCONFIGURED, detail)
     }
 
+    /// The service waits for its storage folder; which one is for the log.
+    #[must_use]
+    pub fn starting() -> Self {
+        let detail = "the service is starting; send the request again in a moment";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, STARTING, detail)
+            .with_retry_after(Duration::from_secs(1))
+    }
+
     /// A fault of ours.
     #[must_use]
     pub fn internal() -> Self {
@@ -382,8 +393,8 @@ impl ApiError {
     }
 
     /// Writes what happened to the log, the cause with all of its causes: ours and the
-    /// upstream's faults as errors, callers' mistakes not, and none of the callers' texts. Wrong
-    /// settings were logged at the start, and once is enough.
+    /// upstream's faults as errors, callers' mistakes not, and none of the callers' texts. Why
+    /// nothing is served was logged at the start, and once is enough.
     pub fn log(&self) {
         let mut causes = Vec::new();
         let mut next: Option<&dyn std::error::Error> =
@@ -394,7 +405,8 @@ impl ApiError {
         }
         let (status, code, cause) = (self.status.as_u16(), &*self.code, causes.join(": "));
         let sentence = self.logged.as_ref().unwrap_or(&self.detail);
-        if self.status.is_server_error() && *self.code != *MISCONFIGURED {
+        let is_known = [MISCONFIGURED, STARTING].contains(&code);
+        if self.status.is_server_error() && !is_known {
             tracing::error!(status, code, cause, "{sentence}");
         } else {
             tracing::info!(status, code, cause, "{sentence}");

@@ -10,9 +10,11 @@ use tokio::net::TcpListener;
 use visionary::{
     app::Service,
     arguments::{Command, USAGE},
-    config::{Config, ConfigProblems, Environment},
+    config::{Config, ConfigProblems, Environment, Mode},
     gallery::{MigrationMode, Originals},
-    migrate, serve, telemetry,
+    migrate,
+    serve::{self, ConnectionLimits, DrainLimits},
+    telemetry,
 };
 
 /// What Unix tools exit with for wrong usage.
@@ -57,7 +59,14 @@ async fn serve(config: Result<Config, ConfigProblems>) -> ExitCode {
     if let Ok(address) = listener.local_addr() {
         tracing::info!("http://{address}: {}", service.summary());
     }
-    match serve::serve(listener, stop, service).await {
+    let limits = ConnectionLimits {
+        drain: match config.mode {
+            Mode::Handler => DrainLimits::BEHIND_HOST,
+            Mode::Standalone => DrainLimits::STANDALONE,
+        },
+        ..ConnectionLimits::of_this_process()
+    };
+    match serve::serve(limits, listener, stop, service).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &error),
     }

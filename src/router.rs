@@ -27,7 +27,7 @@ use axum::{
     http::{Method, StatusCode, header::ALLOW},
     middleware::{Next, from_fn, from_fn_with_state, map_request},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, any},
+    routing::{MethodRouter, any, get},
 };
 use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc};
@@ -41,20 +41,18 @@ pub fn router(service: &Service) -> Router {
             });
             routes.with_state(app.clone())
         }
-        Service::Misconfigured => paths().into_iter().fold(Router::new(), |router, path| {
-            // A front end reads the list without looking at the status.
-            let refuse = || async { ApiError::misconfigured().with("imageUrls", json!([])) };
-            router.route(&path, any(refuse))
-        }),
+        Service::Starting(_) => refuse_all(ApiError::starting),
+        Service::Misconfigured => refuse_all(ApiError::misconfigured),
     };
     let functions = functions.fallback(routes::not_found);
     let functions = match service {
         Service::Ready(app) => cross_origin::allow(functions, &app.cors_origins),
-        Service::Misconfigured => functions,
+        Service::Starting(_) | Service::Misconfigured => functions,
     };
     let mode = match service {
         Service::Ready(app) => app.mode,
-        Service::Misconfigured => Mode::Handler,
+        // Standing alone neither is served.
+        Service::Starting(_) | Service::Misconfigured => Mode::Handler,
     };
     let observed = functions
         .layer(from_fn(answer_options))
@@ -66,6 +64,17 @@ pub fn router(service: &Service) -> Router {
         .layer(from_fn_with_state(mode, strict::check))
         .layer(from_fn(browser::guard))
         .layer(map_request(path::normalize))
+}
+
+/// Every function of a service that is not there; the process itself lives.
+fn refuse_all(error: fn() -> ApiError) -> Router {
+    let root = Router::new().route("/", get(routes::root::handle));
+    let functions = paths().into_iter().filter(|path| path != "/");
+    functions.fold(root, |router, path| {
+        // A front end reads the list without looking at the status.
+        let refuse = move || async move { error().with("imageUrls", json!([])) };
+        router.route(&path, any(refuse))
+    })
 }
 
 /// Where there are functions. Two may share a path: the platform asks for a key by the folder.

@@ -1,23 +1,25 @@
 //! Serving a listener until it is time to stop, within limits, and stopping without losing paid work.
 
 mod connection;
+mod current;
+mod drain;
 mod head;
 mod limits;
 mod places;
 mod progress;
 mod stream;
 
-pub use limits::ConnectionLimits;
+pub use limits::{ConnectionLimits, DrainLimits};
 
-use crate::{app::Service, request_body::BodyRoom, router};
+use crate::{app::Service, request_body::BodyRoom};
 use connection::Server;
+use current::Current;
 use places::Places;
 use progress::Progress;
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
-use time::OffsetDateTime;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Notify,
+    sync::{Notify, watch},
 };
 use tokio_util::{
     sync::CancellationToken,
@@ -33,18 +35,6 @@ const SHUTDOWN_TIME: Duration = Duration::from_secs(25);
 /// # Errors
 /// When the listener fails.
 pub async fn serve(
-    listener: TcpListener,
-    stop: impl Future<Output = ()> + Send + 'static,
-    service: Arc<Service>,
-) -> io::Result<()> {
-    serve_within(ConnectionLimits::of_this_process(), listener, stop, service).await
-}
-
-/// The same within other limits.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve_within(
     limits: ConnectionLimits,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
@@ -52,11 +42,11 @@ pub async fn serve_within(
 ) -> io::Result<()> {
     let stopping = Arc::new(Notify::new());
     let signal = stopping.clone();
+    let (sender, current) = watch::channel(Current::of(&service));
     // Ends with this function: nothing depends on it.
-    let _look_ahead = AbortOnDropHandle::new(tokio::spawn(look_ahead(service.clone())));
-    let _sweep = AbortOnDropHandle::new(tokio::spawn(sweep(service.clone())));
+    let _background = AbortOnDropHandle::new(tokio::spawn(current::run(service, sender)));
     let server = Server {
-        router: router::router(&service),
+        current: current.clone(),
         limits,
         bodies: BodyRoom::new(limits.body_memory),
         stopping: CancellationToken::new(),
@@ -71,7 +61,7 @@ pub async fn serve_within(
         () = stopping.notified() => false,
         () = &mut served => true,
     };
-    let Service::Ready(app) = service.as_ref() else {
+    let Some(app) = current.borrow().app.clone() else {
         return Ok(());
     };
     let finished = async {
@@ -151,22 +141,6 @@ fn is_of_peer(error: &io::Error) -> bool {
         error.kind(),
         ConnectionAborted | ConnectionRefused | ConnectionReset
     )
-}
-
-/// Lets the log say which models end soon. Not at the start itself, which is to be quick.
-async fn look_ahead(service: Arc<Service>) {
-    if let Service::Ready(app) = service.as_ref() {
-        tokio::time::sleep(app.models_checked_after).await;
-        let now = OffsetDateTime::now_utc();
-        app.health.warn_of_ending_models(now).await;
-    }
-}
-
-/// Brings operations to their end that other processes lost, and removes what is old.
-async fn sweep(service: Arc<Service>) {
-    if let Service::Ready(app) = service.as_ref() {
-        app.operations.keep_sweeping().await;
-    }
 }
 
 /// Watches for SIGTERM and SIGINT from this call on; the future is done when one has come.

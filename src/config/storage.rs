@@ -211,10 +211,11 @@ fn read_directory(
     })
 }
 
-/// The Functions host may start the next process while the last one still ends.
+/// Under the Functions host the start does not wait: the process answers the host first, and tries
+/// again then.
 fn lock_wait(mode: Mode) -> Duration {
     match mode {
-        Mode::Handler => Duration::from_secs(10),
+        Mode::Handler => Duration::ZERO,
         Mode::Standalone => Duration::from_secs(2),
     }
 }

@@ -171,6 +171,11 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "the service's settings are wrong; its log names them",
     ),
     row(
+        503,
+        "starting",
+        "the service is not there yet: send the request again after Retry-After",
+    ),
+    row(
         504,
         "deadline_exceeded",
         "the provider did not answer in time",

@@ -38,7 +38,9 @@ pub(super) async fn check(State(mode): State<Mode>, request: Request, next: Next
 
 fn refusal(mode: Mode, request: &Request) -> Option<ApiError> {
     if request.method() == Method::CONNECT {
-        return Some(ApiError::method_not_allowed("GET, HEAD, OPTIONS, POST, DELETE"));
+        return Some(ApiError::method_not_allowed(
+            "GET, HEAD, OPTIONS, POST, DELETE",
+        ));
     }
     let noted = request.extensions().get::<Doubt>().map(|doubt| doubt.0);
     let doubt = noted

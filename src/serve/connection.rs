@@ -2,6 +2,8 @@
 //! when its peer takes too long over anything.
 
 use super::{
+    current::Current,
+    drain,
     limits::ConnectionLimits,
     progress::{BodyLeft, Late, Progress},
     stream::WatchedStream,
@@ -11,7 +13,6 @@ use crate::{
     router::Doubt,
 };
 use axum::{
-    Router,
     body::{Body, Bytes},
     extract::ConnectInfo,
     http::{HeaderValue, Request, Response, header::CONNECTION},
@@ -27,14 +28,8 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::{net::TcpStream, sync::watch};
 use tokio_util::sync::CancellationToken;
-
-/// What is read and thrown away of a peer that does not stop sending.
-const MOST_DRAINED: usize = 1024 * 1024;
 
 /// A connection keeps its buffer, which grows with what it reads, by default to 400 KB. A head has
 /// to fit in.
@@ -43,7 +38,7 @@ const BEYOND_A_HEAD: usize = 8 * 1024;
 /// What all connections of a server share.
 #[derive(Clone)]
 pub(super) struct Server {
-    pub(super) router: Router,
+    pub(super) current: watch::Receiver<Current>,
     pub(super) limits: ConnectionLimits,
     pub(super) bodies: BodyRoom,
     pub(super) stopping: CancellationToken,
@@ -57,12 +52,19 @@ enum End {
     LetGo,
 }
 
+/// How a connection is closed.
+enum Closing {
+    AtOnce,
+    /// Behind what its peer still sends; with a status where the peer has no answer yet.
+    Drained(Option<&'static str>),
+}
+
 impl Server {
     /// Serves one connection to its end.
     pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr, progress: Arc<Progress>) {
         let stream = WatchedStream::new(stream, progress.clone());
         let requests = Requests {
-            router: TowerToHyperService::new(self.router),
+            current: self.current,
             limits: self.limits,
             bodies: self.bodies,
             peer,
@@ -72,6 +74,7 @@ impl Server {
         let mut connection = http1::Builder::new()
             .header_read_timeout(None) // it would run for idle connections too
             .max_buf_size(self.limits.head_bytes + BEYOND_A_HEAD)
+            .max_headers(self.limits.head_fields)
             .serve_connection(TokioIo::new(stream), service);
         let mut late = pin!(late(&progress, &self.limits));
         let mut is_told = false;
@@ -87,11 +90,36 @@ impl Server {
                 () = progress.let_go.notified() => break End::LetGo,
             }
         };
-        let parts = connection.into_parts();
-        let stream = parts.io.into_inner();
-        let is_unread = !parts.read_buf.is_empty() || stream.has_unread();
-        let stream = stream.into_inner();
-        say_farewell(stream, (end, is_unread), &progress, &self.limits).await;
+        let (stream, is_unread) = into_socket(connection.into_parts());
+        match end.closing(is_unread, &progress) {
+            Closing::AtOnce => {}
+            Closing::Drained(status) => {
+                drain::close(stream, status, self.limits.drain, &progress).await;
+            }
+        }
+    }
+}
+
+/// The socket, and whether the peer has sent more than was read. Everything else that the
+/// connection held is dropped: draining may take a while.
+fn into_socket<S>(parts: http1::Parts<TokioIo<WatchedStream>, S>) -> (TcpStream, bool) {
+    let stream = parts.io.into_inner();
+    let is_unread = !parts.read_buf.is_empty() || stream.has_unread();
+    (stream.into_inner(), is_unread)
+}
+
+impl End {
+    fn closing(&self, is_unread: bool, progress: &Progress) -> Closing {
+        match self {
+            Self::LetGo | Self::Late(Late::Idle | Late::Unread | Late::Body) => Closing::AtOnce,
+            _ if progress.is_stalled() => Closing::AtOnce,
+            Self::Done if !is_unread && !progress.is_amid_request() => Closing::AtOnce,
+            Self::Done => Closing::Drained(None),
+            Self::Late(Late::Head) => Closing::Drained(Some("408 Request Timeout")),
+            Self::Late(Late::HeadTooLong) => {
+                Closing::Drained(Some("431 Request Header Fields Too Large"))
+            }
+        }
     }
 }
 
@@ -118,39 +146,9 @@ async fn late(progress: &Progress, limits: &ConnectionLimits) -> Late {
     .await
 }
 
-/// Answers what never became a request, and lets a peer that still sends read its answer: a
-/// connection that is closed with bytes unread is reset, and with that the answer may be lost.
-async fn say_farewell(
-    mut stream: TcpStream,
-    (end, is_unread): (End, bool),
-    progress: &Progress,
-    limits: &ConnectionLimits,
-) {
-    let status = match end {
-        End::LetGo | End::Late(Late::Idle | Late::Unread | Late::Body) => return,
-        _ if progress.is_stalled() => return,
-        End::Done if !is_unread && !progress.is_amid_request() => return,
-        End::Done => None,
-        End::Late(Late::Head) => Some("408 Request Timeout"),
-        End::Late(Late::HeadTooLong) => Some("431 Request Header Fields Too Large"),
-    };
-    let farewell = async {
-        if let Some(status) = status {
-            let answer =
-                format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await?;
-        }
-        stream.shutdown().await?;
-        let mut drained = stream.take(MOST_DRAINED as u64);
-        tokio::io::copy(&mut drained, &mut tokio::io::sink()).await
-    };
-    // Whoever does not listen has nothing to lose.
-    let _ = tokio::time::timeout(limits.farewell, farewell).await;
-}
-
 /// The requests of one connection.
 struct Requests {
-    router: TowerToHyperService<Router>,
+    current: watch::Receiver<Current>,
     limits: ConnectionLimits,
     bodies: BodyRoom,
     peer: SocketAddr,
@@ -174,13 +172,15 @@ impl Requests {
         if let Some(doubt) = doubt {
             request.extensions_mut().insert(Doubt(doubt));
         }
-        let answer = self.router.call(request);
+        let router = self.current.borrow().router.clone();
+        let answer = TowerToHyperService::new(router).call(request);
         let progress = self.progress.clone();
         async move {
             let mut answer = answer.await?;
-            if length.is_none() {
-                // Where a body in chunks ends only hyper knows, and what comes behind it could
-                // not be told from it.
+            // Where a body in chunks ends only hyper knows, and what comes behind it could not be
+            // told from it. A body that has not come to its end is drained behind the answer and
+            // its connection closed: the peer is told, so that it sends no other request there.
+            if length.is_none() || progress.is_amid_request() {
                 let close = HeaderValue::from_static("close");
                 answer.headers_mut().insert(CONNECTION, close);
             }

@@ -9,7 +9,8 @@ const FEWEST_CONNECTIONS: usize = 512;
 
 const MOST_CONNECTIONS: usize = 2048;
 
-/// The limits of a server. The defaults suit the open internet and the Functions host alike.
+/// The limits of a server. The defaults suit the open internet; behind the Functions host
+/// [`DrainLimits`] differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Open connections. Beyond them the longest idle one is closed for each new one, and where
@@ -24,6 +25,8 @@ pub struct ConnectionLimits {
     /// A head's bytes, its line included. The host's own limits are 8 KiB for the line and
     /// 32 KiB for the fields; what platforms add comes on top.
     pub head_bytes: usize,
+    /// A head's fields. The host adds ten to the client's, and a platform's front end a dozen.
+    pub head_fields: usize,
     /// How long a body may take.
     pub body: BodyTime,
     /// What bodies may take in memory while they are read.
@@ -32,11 +35,34 @@ pub struct ConnectionLimits {
     pub unread: Duration,
     /// The same where all connections are at work and a new one waits for a place.
     pub unread_when_full: Duration,
-    /// How long a connection is drained that is closed while its peer still sends: closed at
-    /// once it would be reset, and the peer might lose the answer.
-    pub farewell: Duration,
+    /// What is drained of a connection that is closed while its peer still sends.
+    pub drain: DrainLimits,
     /// How long nothing is accepted after the system could not.
     pub accept_pause: Duration,
+}
+
+/// What is read and discarded of a peer that still sends when it has its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainLimits {
+    /// Bytes.
+    pub bytes: u64,
+    /// How long that may take, however slowly they come.
+    pub time: Duration,
+}
+
+impl DrainLimits {
+    /// Enough for bodies that are sent by mistake.
+    pub const STANDALONE: Self = Self {
+        bytes: 8 * 1024 * 1024,
+        time: Duration::from_secs(5),
+    };
+
+    /// The Functions host has the whole body when it passes a request on, and answers 500 when it
+    /// cannot send all of it.
+    pub const BEHIND_HOST: Self = Self {
+        bytes: u64::MAX,
+        time: Duration::from_secs(15),
+    };
 }
 
 impl Default for ConnectionLimits {
@@ -46,6 +72,7 @@ impl Default for ConnectionLimits {
             idle: Duration::from_secs(120),
             head: Duration::from_secs(15),
             head_bytes: 64 * 1024,
+            head_fields: 128,
             body: BodyTime {
                 pause: Duration::from_secs(20),
                 whole: Duration::from_secs(120),
@@ -56,7 +83,7 @@ impl Default for ConnectionLimits {
             },
             unread: Duration::from_secs(60),
             unread_when_full: Duration::from_secs(5),
-            farewell: Duration::from_secs(1),
+            drain: DrainLimits::STANDALONE,
             accept_pause: Duration::from_millis(50),
         }
     }

@@ -40,6 +40,8 @@ enum Stage {
         is_awaited: bool,
         is_answered: bool,
     },
+    /// It is closed behind what its peer still sends.
+    Draining,
 }
 
 /// What is still to come of a body.
@@ -69,6 +71,8 @@ pub(super) enum Late {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Use {
     Idle,
+    /// Its answer is sent.
+    Drain,
     Head,
     Body,
     /// Of an answer.
@@ -106,6 +110,7 @@ impl Progress {
                 state.pass_head(bytes)
             }
             Stage::Idle | Stage::Head => state.pass_head(bytes),
+            Stage::Draining => bytes.len(),
             Stage::Request { body, .. } => match body {
                 BodyLeft::Unknown => bytes.len(),
                 BodyLeft::Bytes(left) => {
@@ -172,6 +177,12 @@ impl Progress {
         }
     }
 
+    /// The connection is only drained from now on.
+    pub(super) fn begin_drain(&self) {
+        let mut state = self.lock();
+        (state.stage, state.since) = (Stage::Draining, Instant::now());
+    }
+
     /// Whether the peer took what was written.
     pub(super) fn written(&self, is_taken: bool) {
         let mut state = self.lock();
@@ -186,7 +197,7 @@ impl Progress {
     /// Whether a request is on its way that is not read to its end.
     pub(super) fn is_amid_request(&self) -> bool {
         match self.lock().stage {
-            Stage::Idle => false,
+            Stage::Idle | Stage::Draining => false,
             Stage::Head => true,
             Stage::Request { body, .. } => body != BodyLeft::Bytes(0),
         }
@@ -207,7 +218,7 @@ impl Progress {
             Stage::Request {
                 is_answered: true, ..
             } => Some((state.since + limits.body.pause, Late::Body)),
-            Stage::Request { .. } => None,
+            Stage::Request { .. } | Stage::Draining => None,
         };
         let unread = state.stalled_since;
         let unread = unread.map(|since| (since + limits.unread, Late::Unread));
@@ -226,6 +237,7 @@ impl Progress {
             (_, Some(since)) if since.elapsed() < limits.unread_when_full => None,
             (_, Some(since)) => Some((Use::Reader, since)),
             (Stage::Idle, None) => Some((Use::Idle, state.since)),
+            (Stage::Draining, None) => Some((Use::Drain, state.since)),
             (Stage::Head, None) => Some((Use::Head, state.since)),
             (
                 Stage::Request {

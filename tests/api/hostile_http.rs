@@ -2,6 +2,7 @@
 //! notices.
 
 mod crowded;
+mod early;
 mod slow;
 mod table;
 

@@ -10,6 +10,7 @@ use crate::{
     upstream::{self, Gate, Upstream, picture},
 };
 use std::{
+    net::SocketAddr,
     path::Path,
     process::{Output, Stdio},
     time::Duration,
@@ -48,6 +49,16 @@ pub fn program_at(binary: &Path, settings: &[(&str, &str)]) -> Command {
     command
 }
 
+/// As the Functions host starts it, over this folder.
+pub fn handler(folder: &Path) -> Command {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    program(&[
+        ("FUNCTIONS_CUSTOMHANDLER_PORT", &port),
+        ("STORAGE_DIR", folder.to_str().unwrap()),
+    ])
+}
+
 /// A program that has announced its address.
 pub struct Running {
     child: Child,
@@ -60,18 +71,20 @@ impl Running {
     pub async fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = tokio::time::timeout(PATIENCE, lines.next_line());
-        let first = first
-            .await
-            .unwrap()
-            .unwrap()
-            .expect("it ended without a word");
-        let address = first.split_once("http://").expect("no address").1;
+        let mut printed: Vec<String> = Vec::new();
+        let address = loop {
+            let line = tokio::time::timeout(PATIENCE, lines.next_line());
+            let line = line.await.unwrap().unwrap();
+            printed.push(line.expect("it ended without an address"));
+            if let Some((_, address)) = printed[printed.len() - 1].split_once("http://") {
+                break address;
+            }
+        };
         let base = format!("http://{}", address.split(": ").next().unwrap());
         Self {
             child,
             base,
-            printed: vec![first],
+            printed,
             lines,
         }
     }
@@ -102,6 +115,10 @@ impl Running {
             secrets::search_lines(&line);
             self.printed.push(line);
         }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.base.strip_prefix("http://").unwrap().parse().unwrap()
     }
 
     pub fn id(&self) -> u32 {

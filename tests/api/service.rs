@@ -134,6 +134,17 @@ impl Service {
         Self::serve(served, tempfile::tempdir().unwrap(), limits).await
     }
 
+    /// Another one over the folder of `first`, as the Functions host starts it at a restart.
+    pub async fn start_beside(first: &Self, change: impl FnOnce(&mut ServiceConfig)) -> Self {
+        let handler = [("FUNCTIONS_CUSTOMHANDLER_PORT", "7071")];
+        let mut config = Self::config(&first.folder, &handler);
+        config.folder_retry = Duration::from_millis(1);
+        change(&mut config);
+        let served = Served::prepare(Ok(config), Mode::Handler).unwrap();
+        let limits = ConnectionLimits::default();
+        Self::serve(served, tempfile::tempdir().unwrap(), limits).await
+    }
+
     /// OpenAI's API at a double, over a folder, but for what `settings` say.
     pub async fn over(upstream: &Upstream, settings: &[(&str, &str)]) -> Self {
         let base_url = upstream.base_url();
@@ -162,7 +173,7 @@ impl Service {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let stopped = async move { drop(stopped.await) };
-        let served = serve::serve_within(limits, listener, stopped, Arc::new(served));
+        let served = serve::serve(limits, listener, stopped, Arc::new(served));
         let served = tokio::spawn(served);
         Self {
             address,

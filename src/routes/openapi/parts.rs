@@ -18,11 +18,12 @@ use utoipa::openapi::{
 
 /// How any function can fail. The platform's own 401, where a function is closed by a function
 /// key, has no body.
-const ALWAYS: [&str; 4] = [
+const ALWAYS: [&str; 5] = [
     "malformed_request",
     "unauthorized",
     "internal_error",
     "misconfigured",
+    "starting",
 ];
 
 /// A function's method: its names, and how it can fail.
@@ -81,7 +82,7 @@ fn failure(status: u16, rows: &[&ErrorCode]) -> Response {
             "WWW-Authenticate",
             text_header("How to show a key: `Bearer`."),
         ),
-        409 | 429 => add("Retry-After", retry_after()),
+        409 | 429 | 503 => add("Retry-After", retry_after()),
         415 => add(
             "Accept-Encoding",
             text_header("`identity`, where the body has a content coding."),

@@ -11,7 +11,7 @@ use crate::{
     upstream::{self, Gate, Upstream, picture},
 };
 use serde_json::json;
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 use tokio::{io::AsyncWriteExt, process::Command};
 use visionary::{request_body::BodyMemory, serve::ConnectionLimits};
 
@@ -132,15 +132,6 @@ fn resident_kib(process: u32) -> u64 {
     number.parse().unwrap()
 }
 
-fn address_of(running: &Running) -> SocketAddr {
-    running
-        .base
-        .strip_prefix("http://")
-        .unwrap()
-        .parse()
-        .unwrap()
-}
-
 /// One that may have so many files open.
 async fn started_with_files(files: u32, folder: &std::path::Path) -> Running {
     let mut command = Command::new("sh");
@@ -167,7 +158,7 @@ async fn started_with_files(files: u32, folder: &std::path::Path) -> Running {
 async fn a_thousand_idle_connections_cost_little_and_stop_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let running = started_with_files(4096, folder.path()).await;
-    let address = address_of(&running);
+    let address = running.address();
     assert!(ask(&mut connect(address).await).await);
     let before = resident_kib(running.id());
     let mut idle = Vec::new();
@@ -191,7 +182,7 @@ async fn a_thousand_idle_connections_cost_little_and_stop_nobody() {
 async fn an_idle_connection_keeps_little_of_the_long_body_before() {
     let folder = tempfile::tempdir().unwrap();
     let running = started_with_files(4096, folder.path()).await;
-    let address = address_of(&running);
+    let address = running.address();
     assert!(ask(&mut connect(address).await).await);
     let before = resident_kib(running.id());
     let head = "POST /api/generateImage HTTP/1.1\r\nhost: h\r\ncontent-length: 900000\r\n\r\n";
@@ -215,7 +206,7 @@ async fn an_idle_connection_keeps_little_of_the_long_body_before() {
 async fn out_of_files_it_closes_idle_connections_and_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let mut running = started_with_files(1024, folder.path()).await;
-    let address = address_of(&running);
+    let address = running.address();
     let process = running.id();
     // It has looked at its limit once it serves, and not yet when it prints its address.
     assert!(ask(&mut connect(address).await).await);

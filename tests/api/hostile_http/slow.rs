@@ -36,7 +36,7 @@ pub async fn ask(connection: &mut TcpStream) -> bool {
 }
 
 /// As long as a head may take, by another connection's.
-async fn pass_time(address: SocketAddr) {
+pub async fn pass_time(address: SocketAddr) {
     let mut other = connect(address).await;
     other.write_all(b"G").await.unwrap();
     assert_eq!(statuses(&rest(&mut other).await), [408]);

@@ -2,7 +2,8 @@
 
 use super::{Described, described};
 use crate::routes::openapi::parts::{
-    answer, cache_control, content, etag, json_of, operation, parameter, text, text_header,
+    answer, cache_control, content, etag, json_of, operation, parameter, retry_after, text,
+    text_header,
 };
 use serde_json::{Value, json};
 use utoipa::openapi::{
@@ -22,7 +23,9 @@ pub(super) fn functions() -> Vec<Described> {
 
 fn health() -> OperationBuilder {
     let description = "From questions that cost no money, remembered for 30 seconds.";
-    let unhealthy = answer("Something is wrong; or `misconfigured`: the service's settings are.")
+    let sentence = "Something is wrong; or `misconfigured`: the service's settings are; or \
+        `starting`: the service is not there yet.";
+    let unhealthy = answer(sentence)
         .content("application/json", json_of("Health", state("unhealthy")))
         .content(
             "application/problem+json",
@@ -30,7 +33,8 @@ fn health() -> OperationBuilder {
                 .schema(Some(Ref::from_schema_name("Problem")))
                 .build(),
         )
-        .header("Cache-Control", text_header("`no-store`"));
+        .header("Cache-Control", text_header("`no-store`"))
+        .header("Retry-After", retry_after());
     let healthy = answer("All is there.")
         .content("application/json", json_of("Health", state("healthy")))
         .header("Cache-Control", text_header("`no-store`"));
