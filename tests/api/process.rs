@@ -22,12 +22,6 @@ use tokio::{
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A port that was free a moment ago, as the Functions host chooses one for its handler.
-pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 pub fn program(settings: &[(&str, &str)]) -> Command {
     program_at(Path::new(env!("CARGO_BIN_EXE_visionary")), settings)
 }

@@ -1,6 +1,6 @@
 //! What the program prints, and what it never does.
 
-use super::{Running, program};
+use super::{Running, handler, program};
 use crate::{
     azurite,
     behind_host::proxied,
@@ -60,14 +60,9 @@ async fn an_unreachable_provider_is_no_noise_at_the_start() {
 #[tokio::test]
 async fn that_callers_cannot_be_told_apart_is_in_the_log_once_with_what_to_set() {
     let folder = tempfile::tempdir().unwrap();
-    let port = super::free_port().to_string();
-    let running = Running::start(program(&[
-        ("FUNCTIONS_CUSTOMHANDLER_PORT", &port),
-        ("CONTAINER_APP_NAME", "app"),
-        ("IMAGE_PROVIDER", "demo"),
-        ("STORAGE_DIR", folder.path().to_str().unwrap()),
-    ]))
-    .await;
+    let mut command = handler(folder.path());
+    command.envs([("CONTAINER_APP_NAME", "app"), ("IMAGE_PROVIDER", "demo")]);
+    let running = Running::start(command).await;
     for id in ["a", "b"] {
         let ask = client().post(format!("{}/api/generateImage", running.base));
         let ask = proxied(id)
