@@ -9,5 +9,6 @@ mod process;
 mod raw;
 mod recorded;
 mod recorder;
+mod restart;
 mod rows;
 mod setup;

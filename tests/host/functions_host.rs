@@ -39,6 +39,7 @@ pub use spawn::State;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -61,6 +62,7 @@ pub struct FunctionsHost {
     pub base_url: String,
     host: Arc<Host>,
     server: JoinHandle<()>,
+    restart_overlap: Duration,
 }
 
 impl FunctionsHost {
@@ -85,11 +87,12 @@ impl FunctionsHost {
         host.start_worker();
         let host = Arc::new(host);
         let server = tokio::spawn(accept(listener, host.clone()));
-        let base_url = format!("http://{address}");
+        let (base_url, restart_overlap) = (format!("http://{address}"), options.restart_overlap);
         Ok(Self {
             base_url,
             host,
             server,
+            restart_overlap,
         })
     }
 
@@ -101,6 +104,20 @@ impl FunctionsHost {
     /// The ids of the invocations so far, the newest last.
     pub fn invocation_ids(&self) -> Vec<String> {
         self.host.invocation_ids.lock().unwrap().clone()
+    }
+
+    /// Restarts the host, as an edit of host.json or of a function's folder does: a new handler
+    /// starts on another port, and new requests wait until it is ready. The old handler is killed
+    /// after the overlap. Returns the old one. The app's files are not read again.
+    pub fn restart_host(&self) -> Arc<Worker> {
+        let old = self.host.worker();
+        self.host.start_worker();
+        let (worker, overlap) = (old.clone(), self.restart_overlap);
+        tokio::spawn(async move {
+            tokio::time::sleep(overlap).await;
+            worker.stop().await;
+        });
+        old
     }
 
     /// Stops the front, then kills every handler, and waits until all are gone.

@@ -21,6 +21,9 @@ const INHERITED: [&str; 6] = [
     "SSL_CERT_DIR",
 ];
 
+/// How long the handlers of the old and the new host live side by side.
+const RESTART_OVERLAP: Duration = Duration::from_millis(10_100);
+
 /// The proxy's first pause between two tries.
 const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(50);
 
@@ -34,6 +37,7 @@ pub struct Options {
     pub function_timeout: Option<Duration>,
     pub initialization_timeout: Option<Duration>,
     pub keys: Keys,
+    pub restart_overlap: Duration,
     pub first_retry_pause: Duration,
 }
 
@@ -46,6 +50,7 @@ impl Options {
             function_timeout: None,
             initialization_timeout: None,
             keys: Keys::default(),
+            restart_overlap: RESTART_OVERLAP,
             first_retry_pause: FIRST_RETRY_PAUSE,
         }
     }
