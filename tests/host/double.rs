@@ -4,6 +4,7 @@ mod app;
 mod deliveries;
 mod disconnects;
 mod early_answers;
+mod front_ends;
 mod limits;
 mod process;
 mod raw;

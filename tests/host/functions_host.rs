@@ -13,6 +13,7 @@ pub mod console;
 mod content;
 mod escapes;
 mod forward;
+mod front_end;
 mod handler;
 mod invocation;
 mod keys;
@@ -31,8 +32,10 @@ mod template;
 mod uri;
 
 pub use body::Framing;
+pub use front_end::{CALLER_ADDRESS, FrontEnd};
 pub use invocation::HOMEPAGE;
 pub use keys::{FUNCTION_KEY, Keys};
+pub use middleware::Hosting;
 pub use options::Options;
 pub use spawn::State;
 
@@ -74,6 +77,7 @@ impl FunctionsHost {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let host = Host {
             mode: options.mode,
+            web_layer: options.web_layer(),
             keys: options.keys,
             shows_homepage: !options.is_on("AzureWebJobsDisableHomepage"),
             most_body_bytes: options.body_limit()?,

@@ -13,7 +13,6 @@ use super::body::Framing;
 use super::invocation::Host;
 use super::message::{Head, HeadError, Reader};
 use super::reply::Reply;
-use super::request::Request;
 
 /// How long the host reads and discards the rest of a body after its answer.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -77,7 +76,7 @@ async fn exchange(
         framing,
         is_awaited,
     };
-    match Request::read(head) {
+    match host.web_layer.read(head) {
         Err(status) => reply.refuse(status).await?,
         Ok(request) => host.answer(&request, &mut body, &mut reply).await?,
     }

@@ -11,7 +11,7 @@ use super::content::{Content, Source};
 use super::keys::Keys;
 use super::load::FunctionApp;
 use super::reply::{Reply, disconnected};
-use super::request::Request;
+use super::request::{Request, WebLayer};
 use super::routes::{self, OwnPage};
 use super::spawn::{State, Worker};
 use super::{Mode, forward, proxy};
@@ -23,6 +23,7 @@ pub const HOMEPAGE: &str = "<h1>Your Functions app is up and running</h1>";
 pub struct Host {
     pub app: FunctionApp,
     pub mode: Mode,
+    pub web_layer: WebLayer,
     pub keys: Keys,
     /// `AzureWebJobsDisableHomepage`.
     pub shows_homepage: bool,

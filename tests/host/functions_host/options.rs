@@ -5,8 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Mode;
+use super::front_end::FrontEnd;
 use super::keys::Keys;
 use super::load::{self, FunctionApp};
+use super::middleware::Hosting;
+use super::request::WebLayer;
 
 /// Kestrel's own limit for a request body in the host.
 const DEFAULT_BODY_LIMIT: u64 = 104_857_600;
@@ -36,6 +39,8 @@ pub struct Options {
     pub ports: Vec<u16>,
     pub function_timeout: Option<Duration>,
     pub initialization_timeout: Option<Duration>,
+    pub front_end: FrontEnd,
+    pub hosting: Hosting,
     pub keys: Keys,
     pub restart_overlap: Duration,
     pub first_retry_pause: Duration,
@@ -49,6 +54,8 @@ impl Options {
             ports: Vec::new(),
             function_timeout: None,
             initialization_timeout: None,
+            front_end: FrontEnd::None,
+            hosting: Hosting::Elsewhere,
             keys: Keys::default(),
             restart_overlap: RESTART_OVERLAP,
             first_retry_pause: FIRST_RETRY_PAUSE,
@@ -57,6 +64,16 @@ impl Options {
 
     pub fn setting(mut self, name: &'static str, value: impl ToString) -> Self {
         self.settings.push((name, value.to_string()));
+        self
+    }
+
+    pub fn behind(mut self, front_end: FrontEnd) -> Self {
+        self.front_end = front_end;
+        self
+    }
+
+    pub fn hosted(mut self, hosting: Hosting) -> Self {
+        self.hosting = hosting;
         self
     }
 
@@ -71,6 +88,14 @@ impl Options {
     pub fn is_on(&self, name: &str) -> bool {
         self.get(name)
             .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    pub fn web_layer(&self) -> WebLayer {
+        WebLayer {
+            front_end: self.front_end,
+            hosting: self.hosting,
+            takes_forwarded_headers: self.is_on("ASPNETCORE_FORWARDEDHEADERS_ENABLED"),
+        }
     }
 
     /// The app with the times that the test chose.

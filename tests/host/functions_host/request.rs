@@ -1,9 +1,8 @@
 //! A request after the host's web layer, in either mode.
 
-use std::net::Ipv4Addr;
-
+use super::front_end::FrontEnd;
 use super::message::{Head, Headers};
-use super::middleware::Origin;
+use super::middleware::{Hosting, Origin};
 use super::target::Target;
 
 /// Kestrel's limits.
@@ -19,19 +18,42 @@ pub struct Request {
     pub origin: Origin,
 }
 
-impl Request {
+/// Front end, hosting and settings, which decide how a request is read.
+#[derive(Clone, Copy, Debug)]
+pub struct WebLayer {
+    pub front_end: FrontEnd,
+    pub hosting: Hosting,
+    /// `ASPNETCORE_FORWARDEDHEADERS_ENABLED`.
+    pub takes_forwarded_headers: bool,
+}
+
+impl WebLayer {
     /// Returns the request as functions see it, or the status of Kestrel's refusal.
-    pub fn read(head: Head) -> Result<Self, u16> {
+    pub fn read(self, head: Head) -> Result<Request, u16> {
+        let Head { start, mut headers } = head;
+        self.front_end.pass(&mut headers);
+        let head = Head { start, headers };
         check_limits(&head)?;
         let (method, target, is_http_1_0) = split_line(&head.start).ok_or(400_u16)?;
         let host = check_headers(&head.headers, is_http_1_0)?;
         let target = Target::parse(target, &host).ok_or(400_u16)?;
-        Ok(Self {
+        let mut request = Request {
             method: method.to_owned(),
             target,
-            origin: Origin::of_peer(Ipv4Addr::LOCALHOST.into()),
+            origin: Origin::of_peer(self.front_end.peer()),
             headers: head.headers,
-        })
+        };
+        self.apply_middleware(&mut request);
+        Ok(request)
+    }
+
+    fn apply_middleware(self, request: &mut Request) {
+        if self.takes_forwarded_headers {
+            request.origin.take_forwarded_headers(&mut request.headers);
+        }
+        if self.hosting == Hosting::AzureLinux {
+            request.origin.fix_up(&mut request.headers);
+        }
     }
 }
 
