@@ -18,22 +18,16 @@ mod secrets;
 mod upstream;
 
 mod host {
-    mod console;
     mod double;
     mod events;
-    mod forward;
-    mod front;
     mod functions_host;
     mod harness;
     mod images;
     mod killed;
     mod lifecycle;
     mod limits;
-    mod load;
     mod memory;
     mod operations;
-    mod proxy;
     mod requests;
     mod resent;
-    mod spawn;
 }

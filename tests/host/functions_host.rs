@@ -1,33 +1,57 @@
 //! A double of the Functions host: an HTTP server on loopback in front of the real handler.
 //!
-//! What it does follows the host's source; what that source leaves open is marked as unconfirmed
-//! where it is modelled. Not modelled: CORS, the JSON protocol, extensions, `/admin`.
+//! It behaves like a running host of [`HOST_VERSION`]: `double/recorded.rs` compares it with 340
+//! recorded requests. Where no recording shows the behaviour, it follows the sources of the host, of
+//! YARP and of .NET. Not modelled: CORS, the JSON protocol, extensions, `/admin` behind its key, and
+//! the headers that a telemetry listener adds.
 
-use std::collections::HashMap;
+mod alphabet;
+mod body;
+mod cache_control;
+mod connection;
+pub mod console;
+mod content;
+mod escapes;
+mod forward;
+mod front_end;
+mod handler;
+mod invocation;
+mod keys;
+pub mod load;
+pub mod message;
+mod middleware;
+mod options;
+mod proxy;
+mod query;
+mod reply;
+mod request;
+mod routes;
+mod spawn;
+mod target;
+mod template;
+mod uri;
+
+pub use body::Framing;
+pub use front_end::{CALLER_ADDRESS, FrontEnd};
+pub use invocation::HOMEPAGE;
+pub use keys::{FUNCTION_KEY, Keys};
+pub use middleware::Hosting;
+pub use options::Options;
+pub use spawn::State;
+
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
-use axum::extract::State as Shared;
-use axum::http::{Request, Response, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
-use super::forward;
-use super::front;
-use super::load::{self, FunctionApp};
-use super::proxy::{self, RequestBody};
-use super::spawn::{Launch, State, Worker, free_port};
+use invocation::Host;
+use spawn::{Launch, Worker, free_port};
 
-pub const HOST_VERSION: &str = "4.1052.200";
-
-/// HTTP/1.1 on pooled connections, without the headers that a friendlier client would add.
-pub type HandlerClient = Client<HttpConnector, Body>;
+/// The version of the recordings.
+pub const HOST_VERSION: &str = "4.1037.0.0";
 
 /// How requests reach the handler: older hosts know forwarding only, newer ones prefer proxying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,95 +60,49 @@ pub enum Mode {
     Forwarding,
 }
 
-/// What a test may choose; the rest is the app's.
-pub struct Options {
-    pub mode: Mode,
-    /// The app settings, and nothing else of the tests' own environment but what programs need.
-    pub settings: Vec<(&'static str, String)>,
-    /// The handler's port; a free one when none is given.
-    pub port: Option<u16>,
-    pub function_timeout: Option<Duration>,
-    pub initialization_timeout: Option<Duration>,
-}
-
 /// A running host. Dropping it, and the runtime with it, kills the handler.
 pub struct FunctionsHost {
     pub base_url: String,
     host: Arc<Host>,
     server: JoinHandle<()>,
-}
-
-struct Host {
-    app: FunctionApp,
-    mode: Mode,
-    worker: Worker,
-    client: HandlerClient,
-    invocation_ids: Mutex<Vec<String>>,
-}
-
-impl Options {
-    pub fn new(mode: Mode) -> Self {
-        Self {
-            mode,
-            settings: Vec::new(),
-            port: None,
-            function_timeout: None,
-            initialization_timeout: None,
-        }
-    }
-
-    pub fn setting(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.settings.push((name, value.to_string()));
-        self
-    }
+    restart_overlap: Duration,
 }
 
 impl FunctionsHost {
     /// Starts the app that lies unpacked in `root`. The handler may still be starting then.
     pub async fn start(root: &Path, options: Options) -> Result<Self, String> {
-        let mut app = load::load(root)?;
-        if !app.forwarding_enabled || (options.mode == Mode::Proxying && !app.proxying_enabled) {
-            return Err("host.json does not enable this mode".to_owned());
-        }
-        if let Some(limit) = options.function_timeout {
-            app.function_timeout = limit;
-        }
-        if let Some(limit) = options.initialization_timeout {
-            app.initialization_timeout = limit;
-        }
+        let app = options.load(root)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
-        let client = handler_client();
-        let launch = Launch {
-            executable: app.executable.clone(),
-            root: app.root.clone(),
-            environment: environment(&address.to_string(), options.settings),
-            port: options.port.unwrap_or_else(free_port),
-            initialization_timeout: app.initialization_timeout,
-        };
-        let host = Arc::new(Host {
-            worker: Worker::start(launch, client.clone()),
-            app,
+        let host = Host {
             mode: options.mode,
-            client,
+            web_layer: options.web_layer(),
+            keys: options.keys,
+            shows_homepage: !options.is_on("AzureWebJobsDisableHomepage"),
+            most_body_bytes: options.body_limit()?,
+            first_retry_pause: options.first_retry_pause,
+            environment: options.environment(&address.to_string()),
+            app,
+            ports: Mutex::new(options.ports.into()),
+            workers: Mutex::default(),
             invocation_ids: Mutex::default(),
-        });
-        let router = axum::Router::new()
-            .fallback(answer)
-            .with_state(host.clone());
-        let server = tokio::spawn(async move {
-            let _ = axum::serve(listener, router).await;
-        });
+        };
+        host.start_worker();
+        let host = Arc::new(host);
+        let server = tokio::spawn(accept(listener, host.clone()));
+        let (base_url, restart_overlap) = (format!("http://{address}"), options.restart_overlap);
         Ok(Self {
-            base_url: format!("http://{address}"),
+            base_url,
             host,
             server,
+            restart_overlap,
         })
     }
 
-    pub fn worker(&self) -> &Worker {
-        &self.host.worker
+    /// The worker that gets the requests.
+    pub fn worker(&self) -> Arc<Worker> {
+        self.host.worker()
     }
 
     /// The ids of the invocations so far, the newest last.
@@ -132,135 +110,55 @@ impl FunctionsHost {
         self.host.invocation_ids.lock().unwrap().clone()
     }
 
-    /// Stops the front, then kills the handler, and waits until both are gone.
+    /// Restarts the host, as an edit of host.json or of a function's folder does: a new handler
+    /// starts on another port, and new requests wait until it is ready. The old handler is killed
+    /// after the overlap. Returns the old one. The app's files are not read again.
+    pub fn restart_host(&self) -> Arc<Worker> {
+        let old = self.host.worker();
+        self.host.start_worker();
+        let (worker, overlap) = (old.clone(), self.restart_overlap);
+        tokio::spawn(async move {
+            tokio::time::sleep(overlap).await;
+            worker.stop().await;
+        });
+        old
+    }
+
+    /// Stops the front, then kills every handler, and waits until all are gone.
     pub async fn stop(self) {
         self.server.abort();
         let _ = self.server.await;
-        self.host.worker.stop().await;
-    }
-}
-
-async fn answer(Shared(host): Shared<Arc<Host>>, request: Request<Body>) -> Response<Body> {
-    if request.uri().path() == "/" {
-        return Response::new(Body::from("<h1>Your Functions app is up and running</h1>"));
-    }
-    let routed = front::route(
-        &host.app,
-        request.method(),
-        request.uri(),
-        request.headers(),
-    );
-    if let Err(status) = routed {
-        return empty(status);
-    }
-    if let Err(status) = host.wait_until_ready().await {
-        return empty(status);
-    }
-    let invocation_id = uuid::Uuid::new_v4().to_string();
-    host.invocation_ids
-        .lock()
-        .unwrap()
-        .push(invocation_id.clone());
-    let limit = host.app.function_timeout;
-    let invocation = invoke(host.clone(), request, invocation_id);
-    match tokio::time::timeout(limit, invocation).await {
-        Ok(response) => response,
-        Err(_) => {
-            host.worker.restart().await;
-            empty(StatusCode::INTERNAL_SERVER_ERROR)
-        }
-    }
-}
-
-async fn invoke(host: Arc<Host>, request: Request<Body>, invocation_id: String) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let port = host.worker.port;
-    // The trigger's binding reads a body that has a length before anything else happens.
-    let body = match front::content_length(&parts.headers) {
-        0 if parts.headers.contains_key("transfer-encoding") => RequestBody::Streamed(body),
-        _ => match to_bytes(body, front::MAX_BODY_BYTES).await {
-            Ok(bytes) => RequestBody::Held(bytes),
-            Err(_) => return empty(StatusCode::PAYLOAD_TOO_LARGE),
-        },
-    };
-    match (host.mode, body) {
-        (Mode::Proxying, body) => {
-            let request = Request::from_parts(parts, body);
-            proxy::send(&host.client, port, request, &invocation_id).await
-        }
-        (Mode::Forwarding, body) => {
-            let bytes = match body {
-                RequestBody::Held(bytes) => bytes,
-                RequestBody::Streamed(_) => Default::default(),
-            };
-            let request = Request::from_parts(parts, bytes);
-            // In a task of its own: a client that goes away does not cancel the handler's work.
-            let sending = tokio::spawn(async move {
-                forward::send(&host.client, port, request, &invocation_id).await
-            });
-            sending
-                .await
-                .unwrap_or_else(|_| empty(StatusCode::INTERNAL_SERVER_ERROR))
+        let workers = self.host.workers.lock().unwrap().clone();
+        for worker in workers {
+            worker.stop().await;
         }
     }
 }
 
 impl Host {
-    /// Requests that come early wait; they give up after four initialization timeouts.
-    async fn wait_until_ready(&self) -> Result<(), StatusCode> {
-        let limit = self.app.initialization_timeout * 4;
-        let settled = |state: &State| *state != State::Starting;
-        match self.worker.wait_for(limit, settled).await {
-            // Nothing listens any more after exit code 0, and the host does not know: it will try.
-            Some(State::Ready | State::Ended) => Ok(()),
-            // "Function host is not running."
-            Some(State::Starting | State::Down) => Err(StatusCode::SERVICE_UNAVAILABLE),
-            None => Err(StatusCode::INTERNAL_SERVER_ERROR),
+    fn start_worker(&self) {
+        let port = self.ports.lock().unwrap().pop_front();
+        let worker = Worker::start(Launch {
+            executable: self.app.executable.clone(),
+            root: self.app.root.clone(),
+            environment: self.environment.clone(),
+            port: port.unwrap_or_else(free_port),
+            initialization_timeout: self.app.initialization_timeout,
+        });
+        self.workers.lock().unwrap().push(Arc::new(worker));
+    }
+}
+
+/// Connections end with this task.
+async fn accept(listener: TcpListener, host: Arc<Host>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((stream, _)) = listener.accept() => {
+                let host = host.clone();
+                connections.spawn(async move { connection::serve(&host, stream).await });
+            }
+            Some(_) = connections.join_next() => {}
         }
     }
-}
-
-/// A response of the host's own, without a body.
-pub fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response
-}
-
-fn handler_client() -> HandlerClient {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    Client::builder(TokioExecutor::new())
-        .pool_idle_timeout(Duration::from_secs(60))
-        .pool_timer(TokioTimer::new())
-        .build(connector)
-}
-
-/// The tests' own environment is left out but for what any program may need: a developer's
-/// settings must not decide a test.
-fn environment(
-    public_host: &str,
-    settings: Vec<(&'static str, String)>,
-) -> HashMap<String, String> {
-    let inherited = [
-        "PATH",
-        "HOME",
-        "TMPDIR",
-        "LANG",
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
-    ];
-    let mut environment: HashMap<String, String> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| inherited.contains(&name.as_str()))
-        .collect();
-    let hosts_own = [
-        ("FUNCTIONS_WORKER_RUNTIME", "custom".to_owned()),
-        ("AZURE_FUNCTIONS_ENVIRONMENT", "Development".to_owned()),
-        ("WEBSITE_HOSTNAME", public_host.to_owned()),
-    ];
-    for (name, value) in hosts_own.into_iter().chain(settings) {
-        environment.insert(name.to_owned(), value);
-    }
-    environment
 }

@@ -9,9 +9,7 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::functions_host::{FunctionsHost, Mode, Options};
-use super::load;
-use super::spawn::State;
+use super::functions_host::{FunctionsHost, Mode, Options, State, load};
 use crate::upstream::Upstream;
 
 /// Long enough for a machine that builds beside the tests; no test waits for it to pass.

@@ -1,8 +1,7 @@
 //! One image through the host: two folders share its path, and only the one that removes asks
 //! for a key.
 
-use super::front::FUNCTION_KEY;
-use super::functions_host::Mode;
+use super::functions_host::{FUNCTION_KEY, Mode};
 use super::harness::{Gallery, in_both_modes, path_of};
 
 in_both_modes!(

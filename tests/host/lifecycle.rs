@@ -7,12 +7,11 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::functions_host::{FunctionsHost, Mode, Options};
+use super::functions_host::{FunctionsHost, Mode, Options, State};
 use super::harness::{
     DEADLINE, Gallery, Package, client, in_both_modes, json_of, ready_after_launches, signal, until,
 };
 use super::killed::place::Place;
-use super::spawn::State;
 
 in_both_modes!(
     a_misconfigured_app_stays_up_and_says_so,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::functions_host::Mode;
+use super::functions_host::{Mode, State};
 use super::harness::{DEADLINE, Gallery, in_both_modes, json_of, path_of, until};
 
 in_both_modes!(
@@ -137,7 +137,7 @@ async fn what_the_host_does_not_route_is_a_404_of_the_host(mode: Mode) {
         ("HEAD", "/api/generate?prompt=a"),
         ("GET", "/getImages"),
         ("GET", "/api/nothing"),
-        ("GET", "/admin/host/status"),
+        ("GET", "/admin/nothing"),
     ];
     for (method, path) in cases {
         let method = method.parse().unwrap();
@@ -230,7 +230,7 @@ async fn the_handler_is_ready_at_its_first_start_and_early_requests_wait() {
     let gallery = Gallery::start(Mode::Proxying).await;
     let early = gallery.get("/api/health").await;
     assert_eq!(early.status(), 200);
-    let ready = |state: &super::spawn::State| *state == super::spawn::State::Ready;
+    let ready = |state: &State| *state == State::Ready;
     assert!(
         gallery
             .host

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::place::Place;
 use super::provider::Provider;
-use crate::host::console::{Console, Stream};
+use crate::host::functions_host::console::{Console, Stream};
 use crate::host::harness::{DEADLINE, Package, client_that_waits, signal, until};
 
 /// How long anything takes at the most that needs neither a lease nor a grace time to be over.

@@ -10,14 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
-use axum::http::Request;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::console::{Console, Stream};
-use super::functions_host::HandlerClient;
+use super::handler::Handler;
 
 const PROBE_INTERVAL: Duration = Duration::from_millis(25);
 const MAX_ERRORS: usize = 3;
@@ -39,7 +37,7 @@ pub struct Launch {
 pub enum State {
     Starting,
     Ready,
-    /// Exit code 0: the host forgets the process and never starts another.
+    /// Exit code 0 once it was ready: the host forgets the process and never starts another.
     Ended,
     /// The third error: the host itself stops.
     Down,
@@ -60,6 +58,7 @@ enum Ending {
 /// A handler under supervision.
 pub struct Worker {
     pub port: u16,
+    pub handler: Arc<Handler>,
     pub console: Console,
     state: watch::Receiver<State>,
     launches: Arc<AtomicU32>,
@@ -69,7 +68,7 @@ pub struct Worker {
 
 struct Supervisor {
     launch: Launch,
-    client: HandlerClient,
+    handler: Arc<Handler>,
     console: Console,
     state: watch::Sender<State>,
     launches: Arc<AtomicU32>,
@@ -85,16 +84,17 @@ pub fn free_port() -> u16 {
 
 impl Worker {
     /// Starts the process and returns at once, as the host does.
-    pub fn start(launch: Launch, client: HandlerClient) -> Self {
+    pub fn start(launch: Launch) -> Self {
         let (state_sender, state) = watch::channel(State::Starting);
         let (orders, order_receiver) = mpsc::channel(4);
         let console = Console::default();
         let launches = Arc::new(AtomicU32::new(0));
         let process_id = Arc::new(AtomicU32::new(0));
         let port = launch.port;
+        let handler = Arc::new(Handler::new(port));
         let supervisor = Supervisor {
             launch,
-            client,
+            handler: handler.clone(),
             console: console.clone(),
             state: state_sender,
             launches: launches.clone(),
@@ -104,6 +104,7 @@ impl Worker {
         tokio::spawn(supervisor.run());
         Self {
             port,
+            handler,
             console,
             state,
             launches,
@@ -207,13 +208,22 @@ impl Supervisor {
     }
 
     async fn wait_for_end(&mut self, child: &mut Child) -> Ending {
-        let probe = answer_at_all(self.client.clone(), self.launch.port);
+        let handler = self.handler.clone();
+        let probe = async move {
+            while !handler.answers().await {
+                tokio::time::sleep(PROBE_INTERVAL).await;
+            }
+        };
         let mut probe = std::pin::pin!(timeout(self.launch.initialization_timeout, probe));
-        let mut is_probing = true;
+        let (mut is_probing, mut is_gone) = (true, false);
         loop {
             tokio::select! {
-                status = child.wait() => {
-                    return Ending::Exited(status.ok().and_then(|status| status.code()));
+                status = child.wait(), if !is_gone => {
+                    match status.ok().and_then(|status| status.code()) {
+                        // The host does not notice, and goes on probing.
+                        Some(0) if is_probing => is_gone = true,
+                        code => return Ending::Exited(code),
+                    }
                 }
                 outcome = &mut probe, if is_probing => {
                     is_probing = false;
@@ -261,18 +271,6 @@ impl Launch {
                 }
                 outcome => return outcome,
             }
-        }
-    }
-}
-
-/// Ready is any answer of any status; only a failure of the socket keeps the host waiting.
-async fn answer_at_all(client: HandlerClient, port: u16) {
-    loop {
-        let mut probe = Request::new(Body::empty());
-        *probe.uri_mut() = format!("http://127.0.0.1:{port}/").parse().unwrap();
-        match client.request(probe).await {
-            Err(error) if error.is_connect() => tokio::time::sleep(PROBE_INTERVAL).await,
-            _ => return,
         }
     }
 }

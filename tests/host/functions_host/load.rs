@@ -8,15 +8,37 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::template::Template;
+
 /// A function with one HTTP trigger in and one HTTP response out.
 #[derive(Clone, Debug)]
 pub struct Function {
     pub name: String,
-    /// Upper case, as on the wire.
-    pub methods: Vec<String>,
+    /// Upper case, as on the wire; none are all.
+    pub methods: Option<Vec<String>>,
     pub auth_level: AuthLevel,
-    /// Without the route prefix.
-    pub route: String,
+    /// With the route prefix.
+    pub template: Template,
+    /// Without it.
+    route: String,
+}
+
+impl Function {
+    pub fn takes(&self, method: &str) -> bool {
+        let Some(methods) = &self.methods else {
+            return true;
+        };
+        methods
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(method))
+    }
+
+    fn shares_a_method_with(&self, other: &Self) -> bool {
+        match (&self.methods, &other.methods) {
+            (Some(methods), Some(_)) => methods.iter().any(|method| other.takes(method)),
+            _ => true,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +55,6 @@ pub struct FunctionApp {
     pub executable: PathBuf,
     pub function_timeout: Duration,
     pub initialization_timeout: Duration,
-    pub route_prefix: String,
     pub forwarding_enabled: bool,
     pub proxying_enabled: bool,
     pub functions: Vec<Function>,
@@ -75,7 +96,10 @@ pub fn load(root: &Path) -> Result<FunctionApp, String> {
     if mode & 0o111 == 0 {
         return Err(format!("{} is not executable", executable.display()));
     }
-    let functions = functions(root)?;
+    let route_prefix = host["extensions"]["http"]["routePrefix"]
+        .as_str()
+        .unwrap_or("api");
+    let functions = functions(root, route_prefix)?;
     // The real host throws when routes are given in both places.
     if !handler["http"]["routes"].is_null() && !functions.is_empty() {
         return Err("host.json has http.routes, but there are function folders".to_owned());
@@ -89,10 +113,6 @@ pub fn load(root: &Path) -> Result<FunctionApp, String> {
             &handler["initializationTimeout"],
             Duration::from_secs(30),
         )?,
-        route_prefix: host["extensions"]["http"]["routePrefix"]
-            .as_str()
-            .unwrap_or("api")
-            .to_owned(),
         forwarding_enabled: handler["enableForwardingHttpRequest"] == true,
         proxying_enabled: handler["enableProxyingHttpRequest"] == true,
         functions,
@@ -110,14 +130,14 @@ fn executable_name(host: &Value) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-fn functions(root: &Path) -> Result<Vec<Function>, String> {
+fn functions(root: &Path, route_prefix: &str) -> Result<Vec<Function>, String> {
     let mut functions = Vec::new();
     for folder in fs::read_dir(root).map_err(|error| error.to_string())? {
         let folder = folder.map_err(|error| error.to_string())?;
         let file = folder.path().join("function.json");
         if file.is_file() {
             let name = folder.file_name().to_string_lossy().into_owned();
-            let function = function(&name, &read_json(&file)?)
+            let function = function(&name, route_prefix, &read_json(&file)?)
                 .map_err(|reason| format!("{name}/function.json: {reason}"))?;
             functions.push(function);
         }
@@ -131,7 +151,7 @@ fn functions(root: &Path) -> Result<Vec<Function>, String> {
     }
 }
 
-fn function(name: &str, json: &Value) -> Result<Function, String> {
+fn function(name: &str, route_prefix: &str, json: &Value) -> Result<Function, String> {
     let mut characters = name.chars();
     let well_named = characters.next().is_some_and(|c| c.is_ascii_alphabetic())
         && characters.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
@@ -152,7 +172,10 @@ fn function(name: &str, json: &Value) -> Result<Function, String> {
     if trigger["type"] != "httpTrigger" || response["type"] != "http" {
         return Err("wants an httpTrigger in and an http out".to_owned());
     }
-    let route = trigger["route"].as_str().ok_or("no route")?;
+    let route = trigger["route"]
+        .as_str()
+        .filter(|route| !route.is_empty())
+        .unwrap_or(name);
     let first_segment = route.split('/').next().unwrap_or_default().to_lowercase();
     if ["admin", "runtime"].contains(&first_segment.as_str()) {
         return Err(format!("the route `{route}` is the host's own"));
@@ -161,17 +184,23 @@ fn function(name: &str, json: &Value) -> Result<Function, String> {
         name: name.to_owned(),
         methods: methods(trigger)?,
         auth_level: auth_level(trigger)?,
+        template: Template::parse(&format!("{route_prefix}/{route}"))?,
         route: route.to_owned(),
     })
 }
 
-fn methods(trigger: &Value) -> Result<Vec<String>, String> {
-    let methods = trigger["methods"].as_array().ok_or("no methods")?;
-    methods
+fn methods(trigger: &Value) -> Result<Option<Vec<String>>, String> {
+    if trigger["methods"].is_null() {
+        return Ok(None);
+    }
+    let methods = trigger["methods"].as_array().ok_or("methods is no list")?;
+    let methods = methods
         .iter()
-        .map(|method| method.as_str().map(str::to_uppercase))
+        .map(|method| method.as_str().map(str::to_uppercase));
+    let methods = methods
         .collect::<Option<_>>()
-        .ok_or_else(|| "a method is no string".to_owned())
+        .ok_or("a method is no string")?;
+    Ok(Some(methods))
 }
 
 fn auth_level(trigger: &Value) -> Result<AuthLevel, String> {
@@ -188,7 +217,7 @@ fn reject_conflicts(functions: &[Function]) -> Result<(), String> {
     for (index, left) in functions.iter().enumerate() {
         for right in &functions[index + 1..] {
             let same_route = left.route.eq_ignore_ascii_case(&right.route);
-            if same_route && left.methods.iter().any(|m| right.methods.contains(m)) {
+            if same_route && left.shares_a_method_with(right) {
                 return Err(format!("{} and {} conflict", left.name, right.name));
             }
         }
