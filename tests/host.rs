@@ -18,6 +18,7 @@ mod secrets;
 mod upstream;
 
 mod host {
+    mod closed_folders;
     mod double;
     mod events;
     mod functions_host;
@@ -28,6 +29,7 @@ mod host {
     mod limits;
     mod memory;
     mod operations;
+    mod raw;
     mod requests;
     mod resent;
 }

@@ -7,7 +7,6 @@ mod early_answers;
 mod front_ends;
 mod limits;
 mod process;
-mod raw;
 mod recorded;
 mod recorder;
 mod restart;

@@ -9,7 +9,7 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::functions_host::{FunctionsHost, Mode, Options, State, load};
+use super::functions_host::{FrontEnd, FunctionsHost, Mode, Options, State, load};
 use crate::upstream::Upstream;
 
 /// Long enough for a machine that builds beside the tests; no test waits for it to pass.
@@ -66,8 +66,14 @@ pub struct Gallery {
 
 impl Gallery {
     pub async fn start(mode: Mode) -> Self {
+        Self::start_with(mode, |_| {}).await
+    }
+
+    /// With other options of the host.
+    pub async fn start_with(mode: Mode, change: impl FnOnce(&mut Options)) -> Self {
         let store = TempDir::new().unwrap();
-        let options = demo_settings(Options::new(mode), &store);
+        let mut options = demo_settings(Options::new(mode), &store);
+        change(&mut options);
         let package = Package::unpack();
         let host = FunctionsHost::start(package.root.path(), options)
             .await
@@ -131,12 +137,22 @@ impl Paid {
     }
 
     pub async fn start_with(mode: Mode, settings: &[(&'static str, &str)]) -> Self {
+        Self::start_behind(FrontEnd::None, mode, settings).await
+    }
+
+    /// With a front end of the platform before the host.
+    pub async fn start_behind(
+        front_end: FrontEnd,
+        mode: Mode,
+        settings: &[(&'static str, &str)],
+    ) -> Self {
         let (upstream, store, package) = (
             Upstream::start().await,
             TempDir::new().unwrap(),
             Package::unpack(),
         );
         let options = Options::new(mode)
+            .behind(front_end)
             .setting("OPENAI_BASE_URL", upstream.base_url())
             .setting("STORAGE_DIR", store.path().display());
         let options = settings.iter().fold(options, |options, (name, value)| {

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -17,7 +18,36 @@ in_both_modes!(
     a_misconfigured_app_stays_up_and_says_so,
     a_killed_handler_comes_back_with_every_image,
     two_instances_run_at_once,
+    a_restart_of_the_host_ends_nothing,
 );
+
+/// An edit of host.json or of a function folder: for a while the old and the new handler live side
+/// by side over one folder.
+async fn a_restart_of_the_host_ends_nothing(mode: Mode) {
+    let gallery = Gallery::start_with(mode, |options| {
+        options.restart_overlap = Duration::from_secs(2);
+    });
+    let gallery = gallery.await;
+    gallery.generate("made before").await;
+    gallery.host.restart_host();
+    let starting = gallery.get("/api/getImages").await;
+    assert_eq!(starting.status(), 503);
+    assert!(starting.headers().contains_key("retry-after"));
+    assert_eq!(json_of(starting).await["code"], "starting");
+    assert_eq!(gallery.get("/").await.status(), 200);
+    let started = Instant::now();
+    let list = loop {
+        let answer = gallery.get("/api/getImages").await;
+        if answer.status() == 200 {
+            break json_of(answer).await;
+        }
+        assert!(started.elapsed() < DEADLINE, "{}", answer.status());
+    };
+    assert_eq!(list["imageUrls"][0]["prompt"], "made before");
+    gallery.generate("made behind").await;
+    assert_eq!(gallery.host.worker().launches(), 1);
+    gallery.stop().await;
+}
 
 async fn a_misconfigured_app_stays_up_and_says_so(mode: Mode) {
     let package = Package::unpack();

@@ -12,6 +12,8 @@ in_both_modes!(
     the_text_functions_and_health_answer,
     the_gpu_samples_callers_get_its_fields,
     what_the_host_does_not_route_is_a_404_of_the_host,
+    the_root_is_ours_and_head_and_options_reach_what_reads,
+    a_body_over_our_limit_gets_our_answer,
     a_problem_passes_unchanged_with_the_hosts_invocation_id,
     nothing_secret_and_no_error_reaches_the_console,
 );
@@ -133,7 +135,7 @@ async fn what_the_host_does_not_route_is_a_404_of_the_host(mode: Mode) {
         ("GET", "/api/generateImage"),
         ("POST", "/api/getImages"),
         ("OPTIONS", "/api/generateImage"),
-        ("HEAD", "/api/getImages"),
+        ("HEAD", "/api/getChatGPTSuggestion"),
         ("HEAD", "/api/generate?prompt=a"),
         ("GET", "/getImages"),
         ("GET", "/api/nothing"),
@@ -147,6 +149,66 @@ async fn what_the_host_does_not_route_is_a_404_of_the_host(mode: Mode) {
         assert!(response.bytes().await.unwrap().is_empty(), "{path}");
     }
     assert!(gallery.host.invocation_ids().is_empty());
+    gallery.stop().await;
+}
+
+async fn the_root_is_ours_and_head_and_options_reach_what_reads(mode: Mode) {
+    let gallery = Gallery::start(mode).await;
+    let ask = async |method: &str, path: &str| {
+        let method = method.parse().unwrap();
+        let request = gallery.client.request(method, gallery.url(path));
+        request.send().await.unwrap()
+    };
+    let root = ask("GET", "/").await;
+    assert_eq!(root.status(), 200);
+    assert!(root.text().await.unwrap().contains("visionary is running"));
+    for path in ["/", "/api/getImages", "/api/health", "/api/openapi.json"] {
+        let get = ask("GET", path).await;
+        let head = ask("HEAD", path).await;
+        assert_eq!(head.status(), get.status(), "{path}");
+        assert_eq!(
+            head.headers()["content-type"],
+            get.headers()["content-type"],
+            "{path}"
+        );
+        assert!(head.bytes().await.unwrap().is_empty(), "{path}");
+    }
+    for (path, allowed) in [
+        ("/", "GET, HEAD, OPTIONS"),
+        ("/api/getImages", "GET, HEAD, OPTIONS"),
+        ("/api/images/eA", "GET, HEAD, OPTIONS, DELETE"),
+    ] {
+        let answer = ask("OPTIONS", path).await;
+        assert_eq!(answer.status(), 204, "{path}");
+        // A host that forwards takes a list apart.
+        let lines = answer.headers().get_all("allow").iter();
+        let lines: Vec<&str> = lines.map(|line| line.to_str().unwrap()).collect();
+        assert_eq!(lines.join(", "), allowed, "{path}");
+        let mut names = answer.headers().keys();
+        assert!(
+            !names.any(|name| name.as_str().starts_with("access-control")),
+            "{path}"
+        );
+    }
+    for path in ["/v1/models", "/openai/v1/images/generations"] {
+        let answer = ask("GET", path).await;
+        assert_eq!(answer.status(), 404, "{path}");
+        assert_eq!(json_of(answer).await["code"], "not_found", "{path}");
+    }
+    gallery.stop().await;
+}
+
+/// The host has the whole body and goes on sending it: a connection that is closed before its end
+/// would be an empty 500.
+async fn a_body_over_our_limit_gets_our_answer(mode: Mode) {
+    let gallery = Gallery::start(mode).await;
+    for _ in 0..3 {
+        let request = gallery.client.post(gallery.url("/api/generateImage"));
+        let request = request.header("content-type", "application/json");
+        let answer = request.body(vec![b' '; 20_000_000]).send().await.unwrap();
+        assert_eq!(answer.status(), 413);
+        assert_eq!(json_of(answer).await["code"], "payload_too_large");
+    }
     gallery.stop().await;
 }
 

@@ -1,8 +1,8 @@
 //! How often a request reaches the handler whose connections close without an answer.
 
-use super::raw;
 use super::setup::Setup;
 use crate::host::functions_host::Mode;
+use crate::host::raw;
 
 const CLOSE: &str = "/api/plain?do=close HTTP/1.1\r\nHost: h\r\nConnection: close\r\n";
 

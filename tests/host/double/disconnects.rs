@@ -7,10 +7,10 @@ use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::raw;
 use super::setup::recorded_app;
 use crate::host::functions_host::message::{Head, HeadError, Reader};
 use crate::host::functions_host::{FunctionsHost, Mode, Options};
+use crate::host::raw;
 
 const REQUEST: &[u8] = b"GET /api/plain HTTP/1.1\r\nHost: h\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::raw;
 use super::setup::recorded_app;
 use crate::host::functions_host::message::Head;
 use crate::host::functions_host::{FunctionsHost, Mode, Options};
+use crate::host::raw;
 
 /// More than the sockets' buffers hold.
 const LARGE: usize = 16 << 20;

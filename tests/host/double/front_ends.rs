@@ -1,10 +1,10 @@
 //! What reaches the handler of a caller's address, of the scheme and of the host, by the front end
 //! that stands before the host and by the host's setting.
 
-use super::raw;
 use super::recorder::Delivery;
 use super::setup::Setup;
 use crate::host::functions_host::{CALLER_ADDRESS, FrontEnd, Hosting, Mode, Options};
+use crate::host::raw;
 
 /// The headers that a case looks at.
 const NAMES: [&str; 5] = [

@@ -2,10 +2,10 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::raw;
 use super::setup::Setup;
 use crate::host::functions_host::{Mode, Options};
 use crate::host::harness::in_both_modes;
+use crate::host::raw;
 
 in_both_modes!(
     requests_over_the_hosts_limits_are_refused,

@@ -1,10 +1,10 @@
 //! Every recorded request, sent through the double byte for byte: it does what the real host did.
 
-use super::raw::{self, RawAnswer};
 use super::recorder::Delivery;
 use super::rows::{self, RecordedAnswer, Row, Seen};
 use super::setup::Setup;
 use crate::host::functions_host::{HOMEPAGE, Mode};
+use crate::host::raw::{self, RawAnswer};
 
 const HOMEPAGE_IN_RECORDINGS: &str = "<the host's homepage>";
 
