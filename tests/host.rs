@@ -18,6 +18,7 @@ mod secrets;
 mod upstream;
 
 mod host {
+    mod addresses;
     mod closed_folders;
     mod double;
     mod events;

@@ -109,3 +109,23 @@ async fn a_request_whose_handler_was_killed_is_not_paid_again() {
     assert_eq!(paid.calls(), 2, "the caller said so");
     paid.stop().await;
 }
+
+/// The host delivers a request without a body again and again while its connection closes without an
+/// answer, always as the same invocation.
+#[tokio::test]
+async fn a_bodiless_request_whose_handler_was_killed_is_paid_and_charged_once() {
+    let (paid, gate) = (ready(Mode::Proxying).await, Gate::closed());
+    paid.upstream
+        .always(Answer::image(picture::small_png()).held_by(&gate));
+    let request = paid.client.get(paid.url("/api/generate?prompt=a"));
+    let waiting = tokio::spawn(request.send());
+    paid.upstream.wait_for_requests_to(Paid::CALLS, 1).await;
+    signal("KILL", paid.host.worker().process_id());
+    let answer = waiting.await.unwrap().unwrap();
+    assert_eq!(answer.status(), 500);
+    assert_eq!(json_of(answer).await["code"], "interrupted");
+    assert_eq!(paid.host.worker().launches(), 2);
+    assert_eq!((paid.calls(), paid.host.invocation_ids().len()), (1, 1));
+    gate.open();
+    paid.stop().await;
+}
