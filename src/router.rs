@@ -146,11 +146,13 @@ async fn wrong_method(allowed: String) -> Response {
 
 /// OPTIONS runs nothing and asks for no key. Outside of CORS, which answers its preflights itself.
 async fn answer_options(request: Request, next: Next) -> Response {
+    if request.method() != Method::OPTIONS {
+        return next.run(request).await;
+    }
     let path = request.extensions().get::<MatchedPath>();
     let allowed = path.map(|path| allowed_at(path.as_str()));
-    let is_options = request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;
-    if let Some(allowed) = allowed.filter(|allowed| is_options && allowed.contains("OPTIONS"))
+    if let Some(allowed) = allowed.filter(|allowed| allowed.contains(Method::OPTIONS.as_str()))
         && response.status().is_success()
         && let Ok(allowed) = allowed.parse()
     {
