@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::functions_host::{CALLER_ADDRESS, FrontEnd, Mode};
-use super::harness::{Paid, in_both_modes, json_of};
+use super::harness::{Paid, in_both_modes, json_of, until};
 use crate::upstream::{Answer, picture};
 
 in_both_modes!(
@@ -120,8 +120,13 @@ async fn in_container_apps_all_callers_are_one_where_it_is_not(mode: Mode) {
     };
     let paid = start(mode, FrontEnd::ContainerApps, settings).await;
     assert_callers_are_one(&paid).await;
-    let console = &paid.host.worker().console;
-    assert!(console.contains("ASPNETCORE_FORWARDEDHEADERS_ENABLED"));
+    let worker = paid.host.worker();
+    until("the log says what to set", || {
+        worker
+            .console
+            .contains("ASPNETCORE_FORWARDEDHEADERS_ENABLED")
+    })
+    .await;
     paid.stop().await;
 }
 
